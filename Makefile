@@ -1,0 +1,58 @@
+# Needed beforehand: git, make, and python3 >= 3.11 with venv.
+
+PYTHON ?= python3
+PORT   ?= 8000
+
+BIN     := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+LOCK    := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+           --no-annotate --quiet --no-config --upgrade --extra postgres --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check lock clean
+
+help:  ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/.project  ## Serve a demo organization on http://127.0.0.1:8000 (PORT=... for another port)
+	@exec $(BIN)/scim-server serve --demo --port $(PORT)
+
+test: check  ## Run the checks, then every test, on SQLite and PostgreSQL
+	@$(BIN)/python -m pytest
+
+check: .venv/.dev .venv/.project  ## Lint, formatting, types, and who may import whom
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+lock: .venv/.dev  ## Re-make the lock files with the newest versions that pyproject.toml allows
+	@$(LOCK) --group build --output-file requirements/run.txt
+	@$(LOCK) --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+
+clean:  ## Remove everything that make has made, the demo organization included
+	@rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp says which lock file .venv holds; .dev is installed on top of .run. One pip at a time in it.
+.NOTPARALLEL:
+
+.venv/.run: requirements/run.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "$(PYTHON) is missing or older than 3.11: make PYTHON=python3.11 names another one." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) has no venv: on Debian and Ubuntu, apt install python3-venv." >&2; exit 1; }
+	@echo "Installing into .venv ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(INSTALL) --require-hashes -r $<
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.run
+	@echo "Installing the development tools ..."
+	@$(INSTALL) --require-hashes -r $<
+	@touch $@
+
+.venv/.project: pyproject.toml .venv/.run
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,46 @@
+"""gunicorn as scim-server is deployed: `gunicorn wsgi:app` in this directory reads it."""
+
+import os
+
+# Loopback unless said otherwise: TLS is the business of the proxy in front.
+bind = os.environ.get("SCIM_SERVER_BIND", "127.0.0.1:8000")
+proc_name = "scim-server"
+
+# Processes are what uses the processors; two at least, so that a slow request never stops all others.
+workers = int(os.environ.get("SCIM_SERVER_WORKERS") or max(2, os.cpu_count() or 1))
+# Threads hide the waits for the database and keep idle connections cheap; many of them only contend for the
+# GIL.
+worker_class = "gthread"
+threads = int(os.environ.get("SCIM_SERVER_THREADS") or 4)
+
+# A worker that stops answering is replaced after this, in seconds.
+timeout = 60
+# What a request under way gets to finish when the server stops or reloads, in seconds.
+graceful_timeout = 30
+# Longer than the 60 s for which proxies usually keep an idle connection, so that they, not we, close it:
+# the other way round, a request sent at that moment is lost.
+keepalive = 75
+# Workers do not leak, so they are not recycled.
+max_requests = 0
+
+# A filter can be long, and this is the most that gunicorn takes, in bytes. Above, it answers 414; the body of
+# POST /.search has room for the rest.
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
+# The C parser (gunicorn_h1c) where it is installed, else the one in Python.
+http_parser = "auto"
+
+# Only these proxies, separated by commas, are believed when they say that the client came over https ...
+forwarded_allow_ips = os.environ.get("SCIM_SERVER_FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+# ... in this one header: with more than one, two that contradict each other refuse the request.
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
+# No proxy rewrites the path through a header: a client could slip one past it.
+forwarder_headers = ""
+
+# The application writes its own access log, in JSON.
+accesslog = None
+errorlog = "-"
+
+# No second door: workers are controlled by signals.
+control_socket_disable = True

@@ -1,0 +1,106 @@
+"""scim-server: a SCIM 2.0 identity provisioning server and member directory for B2B portals.
+
+The roof: :func:`create_app` wires the floors in their order, ``protocol``, ``store``, ``actions``,
+``web``.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import structlog
+from flask import Flask, request
+
+from scim_server.config import Settings, read_settings
+from scim_server.protocol.catalog import Catalog, CatalogError, build_catalog
+from scim_server.store.session import Store, open_store
+from scim_server.store.tokens import DigestKey
+from scim_server.web import health, requests
+from scim_server.web.scim import discovery, resources
+from scim_server.web.scim.authentication import authenticate_request
+from scim_server.web.site import Site, extension_key
+
+_PACKAGED_SCHEMAS = Path(__file__).parent / "_schemas"
+_SOURCE_SCHEMAS = Path(__file__).parent.parent / "schemas"
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the WSGI application; the database is connected to with the first request.
+
+    :raises SettingError: When a setting is missing or unusable.
+    :raises CatalogError: When a schema file is.
+    """
+    settings = settings or read_settings()
+    configure_logging()
+    app = Flask("scim_server", static_folder=None)
+    app.request_class = requests.ScimRequest
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.extensions[extension_key()] = Site(
+        store=open_settings_store(settings),
+        digest_key=DigestKey.derive(settings.secret_key),
+        base_url=settings.base_url,
+        max_body_bytes=settings.max_body_bytes,
+    )
+    requests.install(app)
+    app.register_blueprint(health.blueprint)
+    for blueprint in (discovery.blueprint, resources.blueprint):
+        app.register_blueprint(blueprint, url_prefix=requests.SCIM_PREFIX)
+    app.before_request(_authenticate_scim)
+    return app
+
+
+def _authenticate_scim() -> None:
+    """Prove who sends a request to any path under ``/scim``, those that do not exist included."""
+    if request.path.startswith("/scim"):
+        authenticate_request()
+
+
+def open_settings_store(settings: Settings) -> Store:
+    """Return the store the settings name."""
+    return open_store(
+        settings.database_url,
+        load_catalog(settings.schemas_dir),
+        pool_size=settings.pool_size,
+        busy_timeout_ms=settings.busy_timeout_ms,
+        statement_timeout_ms=settings.statement_timeout_ms,
+    )
+
+
+def load_catalog(schemas_dir: Path | None = None) -> Catalog:
+    """Return the catalog of the schemas that ship, and of an operator's directory of ``.json`` files.
+
+    :raises CatalogError: When a file cannot be read as a schema or resource type.
+    """
+    shipped = _PACKAGED_SCHEMAS if _PACKAGED_SCHEMAS.is_dir() else _SOURCE_SCHEMAS
+    return build_catalog((*_json_files(shipped), *(_json_files(schemas_dir) if schemas_dir else ())))
+
+
+def _json_files(directory: Path) -> Iterator[tuple[str, dict[str, object]]]:
+    for path in sorted(directory.glob("*.json")):
+        try:
+            content = orjson.loads(path.read_bytes())
+        except (OSError, orjson.JSONDecodeError) as exc:
+            raise CatalogError(f"{path}: {exc}") from exc
+        if not isinstance(content, dict):
+            raise CatalogError(f"{path}: must be a JSON object")
+        yield str(path), content
+
+
+def configure_logging() -> None:
+    """Write logs as one JSON object a line, to standard output."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # Without the local variables of the frames: they hold people and secrets.
+            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.BytesLoggerFactory(file=sys.stdout.buffer),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,240 @@
+"""Create, replace, patch and delete resources (RFC 7644 §3.3, §3.5, §3.6).
+
+What a request says is read by a ``prepare`` function before the transaction, and may be applied
+more than once: a deadlock runs the action again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from scim2_models import InvalidValueException, MutabilityException, PreconditionFailedException
+
+from scim_server.protocol.catalog import ResourceDefinition
+from scim_server.protocol.documents import KEPT, Document, Parts, read_resource, split
+from scim_server.protocol.members import AddMembers, MemberStep, ReplaceMembers
+from scim_server.protocol.patch import Patch, apply_writes, read_patch, same_documents
+from scim_server.protocol.profiles import Leniences
+from scim_server.protocol.replies import StoredResource, row_versions
+from scim_server.store.memberships import apply_step
+from scim_server.store.passwords import clear_password, digest_password, set_password
+from scim_server.store.resources import (
+    LockedResource,
+    as_stored,
+    delete_resource,
+    insert_resource,
+    lock_resource,
+    touch_resource,
+    update_resource,
+)
+from scim_server.store.session import Tenant, new_id
+from scim_server.store.trail import record
+
+MAX_PASSWORD_LENGTH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The state a resource is to have, beside its members."""
+
+    document: Document
+    active: bool | None
+    password: Any
+
+
+def prepare(payload: Mapping[str, Any], definition: ResourceDefinition, leniences: Leniences) -> Parts:
+    """Return what a POST or PUT asks for, its password as a digest.
+
+    :raises InvalidValueException: When a value does not fit; see :func:`read_resource`.
+    """
+    parts = split(read_resource(payload, definition, leniences), definition)
+    return replace(parts, password=_digested(parts.password))
+
+
+def prepare_patch(
+    payload: Mapping[str, Any], definition: ResourceDefinition, resource_id: str, leniences: Leniences
+) -> Patch:
+    """Return what a PATCH asks for, passwords as digests; see :func:`read_patch`."""
+    patch = read_patch(payload, definition, resource_id, leniences)
+    writes = tuple(
+        replace(write, value=_digested(write.value))
+        if definition.is_user and write.target.attribute is definition.attributes["password"]
+        else write
+        for write in patch.writes
+    )
+    return replace(patch, writes=writes)
+
+
+def _digested(password: Any) -> Any:
+    if not isinstance(password, str):
+        return password
+    if not 0 < len(password) <= MAX_PASSWORD_LENGTH:
+        raise InvalidValueException(detail=f"password must have 1 to {MAX_PASSWORD_LENGTH} characters")
+    return digest_password(password)
+
+
+def create(tenant: Tenant, definition: ResourceDefinition, parts: Parts) -> StoredResource:
+    """Create a resource; ``active`` is true unless it was sent as false.
+
+    :raises UniquenessException: When its unique attribute has a value that is taken.
+    :raises InvalidValueException: When a member does not exist.
+    """
+    resource_id = new_id()
+    active = parts.active is not False if definition.has_active else None
+    stored = insert_resource(tenant, definition, resource_id, parts.document, active)
+    if isinstance(parts.password, str):
+        set_password(tenant, resource_id, parts.password)
+    added, _ = apply_step(tenant, resource_id, AddMembers(parts.members)) if parts.members else ((), ())
+    changes = _changes({}, parts.document, None, active, parts.password)
+    record(tenant, _verb(definition, "create"), definition.name, resource_id, changes, added=added)
+    return stored
+
+
+def replace_resource(
+    tenant: Tenant, definition: ResourceDefinition, resource_id: str, parts: Parts, if_match: str | None
+) -> StoredResource:
+    """Replace a resource (RFC 7644 §3.5.1): what is left out is cleared, but ``active`` and the password.
+
+    :raises NotFoundException: When there is none; a PUT never creates.
+    :raises PreconditionFailedException: When ``if_match`` names another version.
+    :raises MutabilityException: When an immutable attribute would change.
+    :raises UniquenessException: When its unique attribute has a value that is taken.
+    """
+    locked = _locked(tenant, definition, resource_id, if_match)
+    old = orjson.loads(locked.document)
+    document = keep_immutable(old, parts.document, definition)
+    active = locked.active if parts.active is None else parts.active
+    steps = (ReplaceMembers(parts.members),) if definition.is_group else ()
+    state = _State(document, active, parts.password)
+    return _store(tenant, definition, locked, old, state, steps, "replace")
+
+
+def patch_resource(
+    tenant: Tenant,
+    definition: ResourceDefinition,
+    resource_id: str,
+    patch: Patch,
+    if_match: str | None,
+    leniences: Leniences,
+) -> StoredResource:
+    """Apply a PATCH (RFC 7644 §3.5.2) as a whole; one that changes nothing leaves the version as it is.
+
+    :raises NotFoundException: When there is no such resource.
+    :raises PreconditionFailedException: When ``if_match`` names another version.
+    :raises SCIMException: When a step fails; see :func:`apply_writes` and :func:`apply_step`.
+    """
+    locked = _locked(tenant, definition, resource_id, if_match)
+    resource = orjson.loads(locked.document)
+    if definition.has_active:
+        resource["active"] = locked.active
+    parts = split(apply_writes(resource, patch.writes, definition, leniences), definition)
+    # NB: removing active or setting it to null keeps it: nobody regains access by what was left out.
+    active = locked.active if parts.active is None else parts.active
+    old = orjson.loads(locked.document)
+    state = _State(parts.document, active, parts.password)
+    return _store(tenant, definition, locked, old, state, patch.member_steps, "patch")
+
+
+def delete(tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_match: str | None) -> None:
+    """Delete a resource (RFC 7644 §3.6), leaving no membership behind.
+
+    :raises NotFoundException: When there is no such resource.
+    :raises PreconditionFailedException: When ``if_match`` names another version.
+    """
+    locked = delete_resource(tenant, definition, resource_id)
+    _check_version(locked, if_match)
+    unique = definition.unique_attribute
+    changes = {unique.name: {"from": orjson.loads(locked.document).get(unique.name)}} if unique else {}
+    record(tenant, _verb(definition, "delete"), definition.name, resource_id, changes)
+
+
+def _locked(tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_match: str | None) -> LockedResource:
+    locked = lock_resource(tenant, definition, resource_id)
+    _check_version(locked, if_match)
+    return locked
+
+
+def _check_version(locked: LockedResource, if_match: str | None) -> None:
+    """Check ``If-Match`` (RFC 7644 §3.14) against a row that is locked, so nothing comes between."""
+    versions = row_versions(if_match) if if_match is not None else None
+    if versions is not None and locked.version not in versions:
+        raise PreconditionFailedException(
+            detail="the resource has changed since that version; read it again, then send the change"
+        )
+
+
+def _store(
+    tenant: Tenant,
+    definition: ResourceDefinition,
+    locked: LockedResource,
+    old: Document,
+    state: _State,
+    steps: Sequence[MemberStep],
+    verb: str,
+) -> StoredResource:
+    """Store a new state where it differs from the old one, and say so in the trail."""
+    added, removed = _apply_steps(tenant, locked.id, steps)
+    changed = locked.active != state.active or not same_documents(old, state.document)
+    if changed:
+        stored = update_resource(tenant, definition, locked, state.document, state.active)
+    elif added or removed or state.password is not KEPT:
+        stored = touch_resource(tenant, locked)
+    else:
+        return as_stored(locked)
+    if state.password is None:
+        clear_password(tenant, locked.id)
+    elif isinstance(state.password, str):
+        set_password(tenant, locked.id, state.password)
+    changes = _changes(old, state.document, locked.active, state.active, state.password)
+    record(tenant, _verb(definition, verb), definition.name, locked.id, changes, added=added, removed=removed)
+    return stored
+
+
+def _apply_steps(tenant: Tenant, group_id: str, steps: Sequence[MemberStep]) -> tuple[Sequence[str], Sequence[str]]:
+    """Apply steps in their order; return whom they added and removed in the end."""
+    net: dict[str, int] = {}
+    for step in steps:
+        added, removed = apply_step(tenant, group_id, step)
+        for ids, sign in ((removed, -1), (added, 1)):
+            for identifier in ids:
+                net[identifier] = net.get(identifier, 0) + sign
+    return (
+        [identifier for identifier, sign in net.items() if sign > 0],
+        [identifier for identifier, sign in net.items() if sign < 0],
+    )
+
+
+def _changes(
+    old: Document, new: Document, was_active: bool | None, active: bool | None, password: Any
+) -> dict[str, Any]:
+    """Return the changed attributes with their former and present values; of a password, only that it changed."""
+    before, after = ({**old, "active": was_active}, {**new, "active": active})
+    names = [name for name in (*before, *(name for name in after if name not in before)) if name != "schemas"]
+    changes: dict[str, Any] = {}
+    for name in names:
+        if before.get(name) != after.get(name):
+            changes[name] = {
+                key: value[name] for key, value in (("from", before), ("to", after)) if value.get(name) is not None
+            }
+    if password is not KEPT:
+        changes["password"] = "cleared" if password is None else "set"
+    return changes
+
+
+def keep_immutable(old: Document, new: Document, definition: ResourceDefinition) -> Document:
+    """Return a replacement that keeps the immutable attributes of the resource (RFC 7644 §3.5.1).
+
+    :raises MutabilityException: When one that has a value is sent with another.
+    """
+    for attribute in definition.attributes.values():
+        if attribute.mutability != "immutable" or attribute.name not in old:
+            continue
+        if new.get(attribute.name, old[attribute.name]) != old[attribute.name]:
+            raise MutabilityException(detail=f"{attribute.name} is immutable once it has a value")
+        new = {**new, attribute.name: old[attribute.name]}
+    return new
+
+
+def _verb(definition: ResourceDefinition, verb: str) -> str:
+    return f"{definition.name[0].lower()}{definition.name[1:]}.{verb}"

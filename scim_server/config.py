@@ -1,0 +1,65 @@
+"""Settings, read from environment variables ``SCIM_SERVER_*``; units stand in their names."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MIN_SECRET_KEY_LENGTH = 32
+
+
+class SettingError(ValueError):
+    """A setting is missing or unusable; the message names it and what is accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a server; the README lists them."""
+
+    database_url: str
+    secret_key: str
+    base_url: str | None
+    schemas_dir: Path | None
+    max_body_bytes: int
+    pool_size: int
+    busy_timeout_ms: int
+    statement_timeout_ms: int
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of an environment.
+
+    :raises SettingError: When one is missing or unusable.
+    """
+    secret_key = environ.get("SCIM_SERVER_SECRET_KEY", "")
+    if len(secret_key) < MIN_SECRET_KEY_LENGTH:
+        raise SettingError(
+            f"SCIM_SERVER_SECRET_KEY must have at least {MIN_SECRET_KEY_LENGTH} characters; make one with "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(48))' and keep it: "
+            "tokens issued under it are unknown under another"
+        )
+    base_url = environ.get("SCIM_SERVER_BASE_URL") or None
+    if base_url is not None and not base_url.startswith(("http://", "https://")):
+        raise SettingError("SCIM_SERVER_BASE_URL must start with https:// or http://, such as https://portal.example")
+    schemas_dir = environ.get("SCIM_SERVER_SCHEMAS_DIR")
+    if schemas_dir and not Path(schemas_dir).is_dir():
+        raise SettingError(f"SCIM_SERVER_SCHEMAS_DIR must be a directory of .json files, not {schemas_dir!r}")
+    return Settings(
+        database_url=environ.get("SCIM_SERVER_DATABASE_URL") or "sqlite:///scim-server.db",
+        secret_key=secret_key,
+        base_url=base_url.rstrip("/") if base_url else None,
+        schemas_dir=Path(schemas_dir) if schemas_dir else None,
+        max_body_bytes=_integer(environ, "SCIM_SERVER_MAX_BODY_BYTES", 10 * 1024 * 1024, 1_024),
+        pool_size=_integer(environ, "SCIM_SERVER_POOL_SIZE", _integer(environ, "SCIM_SERVER_THREADS", 4, 1), 1),
+        busy_timeout_ms=_integer(environ, "SCIM_SERVER_BUSY_TIMEOUT_MS", 5_000, 1),
+        statement_timeout_ms=_integer(environ, "SCIM_SERVER_STATEMENT_TIMEOUT_MS", 30_000, 1),
+    )
+
+
+def _integer(environ: Mapping[str, str], name: str, default: int, minimum: int) -> int:
+    text = environ.get(name, "")
+    if not text:
+        return default
+    if not text.isdigit() or int(text) < minimum:
+        raise SettingError(f"{name} must be a whole number of at least {minimum}, not {text!r}")
+    return int(text)

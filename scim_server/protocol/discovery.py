@@ -1,0 +1,64 @@
+"""What the server says of itself (RFC 7643 §5 to §7, RFC 7644 §4), announcing exactly what works."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from scim_server.protocol.catalog import Catalog
+from scim_server.protocol.queries import MAX_RESULTS, Query
+from scim_server.protocol.replies import list_reply
+
+SERVICE_PROVIDER_CONFIG_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+
+
+def service_provider_config(base_url: str, max_body_bytes: int) -> dict[str, Any]:
+    """Return the ServiceProviderConfig (RFC 7643 §5)."""
+    return {
+        "schemas": [SERVICE_PROVIDER_CONFIG_URN],
+        "patch": {"supported": True},
+        "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": max_body_bytes},
+        "filter": {"supported": True, "maxResults": MAX_RESULTS},
+        "changePassword": {"supported": True},
+        "sort": {"supported": True},
+        "etag": {"supported": True},
+        "authenticationSchemes": [
+            {
+                "type": "oauthbearertoken",
+                "name": "OAuth Bearer Token",
+                "description": "A bearer token issued for one connection of one organization (RFC 6750)",
+                "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
+                "primary": True,
+            }
+        ],
+        "meta": {
+            "resourceType": "ServiceProviderConfig",
+            "location": f"{base_url}/ServiceProviderConfig",
+        },
+    }
+
+
+def schemas(catalog: Catalog, base_url: str) -> list[dict[str, Any]]:
+    """Return the schemas served (RFC 7643 §7)."""
+    return [_with_meta(schema, "Schema", f"{base_url}/Schemas/{schema['id']}") for schema in catalog.schemas]
+
+
+def resource_types(catalog: Catalog, base_url: str) -> list[dict[str, Any]]:
+    """Return the resource types served (RFC 7643 §6)."""
+    return [
+        _with_meta({"id": each["name"], **each}, "ResourceType", f"{base_url}/ResourceTypes/{each['name']}")
+        for each in catalog.resource_types
+    ]
+
+
+def _with_meta(content: Mapping[str, Any], resource_type: str, location: str) -> dict[str, Any]:
+    return {**content, "meta": {"resourceType": resource_type, "location": location}}
+
+
+def discovery_list(resources: Sequence[Mapping[str, Any]], query: Query) -> bytes:
+    """Return a page of schemas or resource types; Okta and SailPoint page them."""
+    first = query.start_index - 1
+    page = resources[first : first + query.count]
+    return list_reply(
+        (orjson.dumps(resource) for resource in page), total=len(resources), start_index=query.start_index
+    )

@@ -1,0 +1,43 @@
+"""The errors scim2-models has no class for, and the error body (RFC 7644 §3.12)."""
+
+import orjson
+from scim2_models import SCIMException
+
+ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+
+class MethodNotAllowedException(SCIMException):
+    """The endpoint exists and does not answer this method."""
+
+    status = 405
+    _default_detail = "This endpoint does not answer this method"
+
+
+class UnsupportedMediaTypeException(SCIMException):
+    """The body is not JSON."""
+
+    status = 415
+    _default_detail = "Send the body as application/scim+json or application/json"
+
+
+class UriTooLongException(SCIMException):
+    """The address is longer than the server reads."""
+
+    status = 414
+    _default_detail = "The address is too long; send a long filter to /.search by POST"
+
+
+class UnavailableException(SCIMException):
+    """The database did not answer in time; nothing of the request was kept."""
+
+    status = 503
+    _default_detail = "The database is busy or down; nothing was changed. Send the request again in a few seconds"
+
+
+def error_reply(error: SCIMException) -> bytes:
+    """Return the error body: ``status`` is a string, ``scimType`` only where RFC 7644 Table 9 has one."""
+    body: dict[str, object] = {"schemas": [ERROR_URN], "status": str(error.status)}
+    if error.scim_type:
+        body["scimType"] = error.scim_type
+    body["detail"] = error.detail
+    return orjson.dumps(body)

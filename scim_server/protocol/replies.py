@@ -1,0 +1,142 @@
+"""Answers as bytes, spliced from stored documents: nothing is modelled on the way out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2s
+from typing import Any
+
+import orjson
+
+from scim_server.protocol.catalog import ResourceDefinition
+from scim_server.protocol.projection import Projection, project
+
+LIST_RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOfUser:
+    """A group a user belongs to (RFC 7643 §4.1.2): ``direct``, or through a nested group."""
+
+    id: str
+    display: str
+    direct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a group; ``type`` is the name of its resource type, served at ``endpoint``."""
+
+    id: str
+    type: str
+    endpoint: str
+    display: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResource:
+    """A resource as it is kept; ``groups`` and ``members`` are None where they were not read."""
+
+    id: str
+    document: str
+    active: bool | None
+    version: int
+    created_at: datetime
+    modified_at: datetime
+    groups: tuple[GroupOfUser, ...] | None = None
+    members: tuple[Member, ...] | None = None
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a moment as ``meta`` has it: UTC, milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def etag(version: int, groups: Sequence[GroupOfUser] | None) -> str:
+    """Return the version of a representation (RFC 7644 §3.14): the row's, and that of its ``groups``.
+
+    The row counts what requests write to the resource. ``groups`` changes without that, so a
+    representation that carries some has their digest in its tag: a 304 never hides a change of
+    groups, and ``If-Match`` compares the row's part alone.
+    """
+    if not groups:
+        return f'W/"{version}"'
+    digest = blake2s(orjson.dumps([[each.id, each.display, each.direct] for each in groups]), digest_size=6)
+    return f'W/"{version}.{digest.hexdigest()}"'
+
+
+def row_versions(if_match: str) -> set[int] | None:
+    """Return the row versions an ``If-Match`` or ``version`` names, None for ``*``; foreign tags name none."""
+    versions = set()
+    for tag in if_match.split(","):
+        text = tag.strip()
+        if text == "*":
+            return None
+        number = text.removeprefix("W/").strip('"').partition(".")[0]
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            versions.add(int(number))
+    return versions
+
+
+def location(base_url: str, definition: ResourceDefinition, resource_id: str) -> str:
+    """Return the URI of a resource."""
+    return f"{base_url}{definition.endpoint}/{resource_id}"
+
+
+def resource_reply(
+    stored: StoredResource, definition: ResourceDefinition, base_url: str, projection: Projection
+) -> bytes:
+    """Return a resource (RFC 7643 §3), ``groups`` and ``members`` included where they were read."""
+    if projection.is_whole and not definition.stores_hidden:
+        computed = orjson.dumps(_computed(stored, definition, base_url))
+        return b"".join((b'{"id":"', stored.id.encode(), b'",', stored.document.encode()[1:-1], b",", computed[1:]))
+    whole = {"id": stored.id, **orjson.loads(stored.document), **_computed(stored, definition, base_url)}
+    return orjson.dumps(project(whole, definition, projection))
+
+
+def _computed(stored: StoredResource, definition: ResourceDefinition, base_url: str) -> dict[str, Any]:
+    computed: dict[str, Any] = {}
+    if stored.active is not None:
+        computed["active"] = stored.active
+    if stored.groups:
+        computed["groups"] = [
+            {
+                "value": group.id,
+                "$ref": f"{base_url}/Groups/{group.id}",
+                "display": group.display,
+                "type": "direct" if group.direct else "indirect",
+            }
+            for group in stored.groups
+        ]
+    if stored.members:
+        computed["members"] = [
+            {
+                "value": member.id,
+                "$ref": f"{base_url}{member.endpoint}/{member.id}",
+                "type": member.type,
+                "display": member.display or member.id,
+            }
+            for member in stored.members
+        ]
+    computed["meta"] = {
+        "resourceType": definition.name,
+        "created": timestamp(stored.created_at),
+        "lastModified": timestamp(stored.modified_at),
+        "location": location(base_url, definition, stored.id),
+        "version": etag(stored.version, stored.groups),
+    }
+    return computed
+
+
+def list_reply(resources: Iterable[bytes], *, total: int, start_index: int) -> bytes:
+    """Return a list (RFC 7644 §3.4.2); ``Resources`` is present when empty, as Entra ID needs it."""
+    pages = list(resources)
+    head = orjson.dumps(
+        {
+            "schemas": [LIST_RESPONSE_URN],
+            "totalResults": total,
+            "startIndex": start_index,
+            "itemsPerPage": len(pages),
+        }
+    )
+    return b"".join((head[:-1], b',"Resources":[', b",".join(pages), b"]}"))

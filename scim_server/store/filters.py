@@ -1,0 +1,84 @@
+"""Filters (RFC 7644 §3.4.2.2) as SQL conditions: the whole grammar, on both databases."""
+
+from collections.abc import Callable, Sequence
+
+from scim2_models import InvalidFilterException
+from scim2_models.path import AttrPath, FilterNode
+from sqlalchemy import ColumnElement, FromClause, and_, false, not_, or_, true
+
+from scim_server.protocol.catalog import ResourceDefinition
+from scim_server.protocol.filters import (
+    AttributeTarget,
+    FilterSemantics,
+    Holder,
+    Logic,
+    element_finder,
+    find_attribute,
+    read_filter,
+    refuse_unknown,
+)
+from scim_server.store.attributes import ScalarHolder, holder_of
+from scim_server.store.json_paths import json_paths
+from scim_server.store.relations import member_sub_attributes
+from scim_server.store.session import Tenant
+
+Condition = ColumnElement[bool]
+
+_SQL: Logic[Condition] = Logic(
+    all=lambda terms: and_(true(), *terms),
+    any=lambda terms: or_(false(), *terms),
+    negate=not_,
+    constant=lambda value: true() if value else false(),
+)
+
+
+def filter_condition(
+    tenant: Tenant,
+    text: str,
+    definition: ResourceDefinition,
+    others: Sequence[ResourceDefinition] = (),
+) -> Condition:
+    """Return the condition on ``resources`` that holds for what a filter selects; it is never NULL.
+
+    The caller adds those on ``org_id`` and ``resource_type``.
+
+    :param others: Resource types the same request searches. What one of them declares and this one
+        does not evaluates to false (RFC 7644 §3.4.2.1).
+    :raises InvalidFilterException: When the filter cannot be read, names what no schema declares, or
+        compares an attribute in a way it does not take.
+    """
+    node = read_filter(text, definition)
+    return FilterSemantics(_SQL, _finder(tenant, definition, others)).visit(node)
+
+
+def _finder(
+    tenant: Tenant, definition: ResourceDefinition, others: Sequence[ResourceDefinition]
+) -> Callable[[AttrPath], tuple[Holder[Condition], AttributeTarget] | None]:
+    def find(path: AttrPath) -> tuple[Holder[Condition], AttributeTarget] | None:
+        target = find_attribute(path, definition)
+        if target is None:
+            if not any(find_attribute(path, other) for other in others):
+                refuse_unknown(path, definition.name, definition.attributes)
+            return None
+        if target.extension is None and target.attribute.name == "password":
+            # RFC 7643 §4.1.1: its value is returned in no form, and a filter could guess it.
+            raise InvalidFilterException(detail="'password' cannot be filtered on")
+        return holder_of(tenant, definition, target), target
+
+    return find
+
+
+def member_condition(tenant: Tenant, node: FilterNode, member: FromClause) -> Condition:
+    """Return the condition on a member that holds for what ``members[…]`` selects; it is never NULL.
+
+    :param member: ``resources`` or an alias of it, the rows of members.
+    :raises InvalidFilterException: When the filter names no sub-attribute, or one that is the
+        server's own.
+    """
+    attribute = tenant.catalog.by_name("Group").attributes["members"]
+    holder = ScalarHolder(
+        json_paths(tenant),
+        attribute.name,
+        member_sub_attributes(tenant, member.c.id, member.c.resource_type),
+    )
+    return FilterSemantics(_SQL, element_finder(holder, attribute)).visit(node)

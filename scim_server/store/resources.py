@@ -1,0 +1,283 @@
+"""Users, groups and further resources as rows of one table: a document and its indexed shadows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NoReturn
+
+import orjson
+from scim2_models import InvalidValueException, NotFoundException, UniquenessException
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from scim_server.protocol.catalog import ResourceDefinition
+from scim_server.protocol.comparison import comparison_key, fold_document
+from scim_server.protocol.documents import Document, display_of
+from scim_server.protocol.projection import Projection
+from scim_server.protocol.queries import Query
+from scim_server.protocol.replies import StoredResource
+from scim_server.store.filters import filter_condition
+from scim_server.store.memberships import groups_of, members_of
+from scim_server.store.session import Tenant
+from scim_server.store.sorting import sort_columns
+from scim_server.store.tables import memberships, resources
+from scim_server.store.visibility import visible_groups
+
+MAX_KEY_BYTES = 1_000
+"""The longest indexed value; PostgreSQL's B-tree takes 2,700 bytes with the rest of the key."""
+
+_SHOWN = (
+    resources.c.id,
+    resources.c.document,
+    resources.c.active,
+    resources.c.version,
+    resources.c.created_at,
+    resources.c.modified_at,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LockedResource:
+    """A row held until the transaction ends."""
+
+    id: str
+    document: str
+    active: bool | None
+    version: int
+    created_at: datetime
+    modified_at: datetime
+
+
+def _scope(tenant: Tenant, definition: ResourceDefinition) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions under which the tenant sees resources of a type."""
+    conditions = (resources.c.org_id == tenant.org_id, resources.c.resource_type == definition.name)
+    return (*conditions, visible_groups(tenant, resources)) if definition.is_group else conditions
+
+
+def _not_found(definition: ResourceDefinition, resource_id: str) -> NoReturn:
+    raise NotFoundException(detail=f"there is no {definition.name} {resource_id[:100]!r}")
+
+
+def get_resource(
+    tenant: Tenant, definition: ResourceDefinition, resource_id: str, projection: Projection
+) -> StoredResource:
+    """Return a resource, with its groups or members where the projection keeps them.
+
+    :raises NotFoundException: When there is none that the tenant sees.
+    """
+    row = tenant.db.execute(select(*_SHOWN).where(*_scope(tenant, definition), resources.c.id == resource_id)).first()
+    if row is None:
+        _not_found(definition, resource_id)
+    return _with_related(tenant, definition, [_stored(row)], projection)[0]
+
+
+def _stored(row: Sequence[Any]) -> StoredResource:
+    return StoredResource(*row)
+
+
+def _with_related(
+    tenant: Tenant, definition: ResourceDefinition, found: list[StoredResource], projection: Projection
+) -> list[StoredResource]:
+    """Read the groups or members of the resources of a page, in one statement."""
+    ids = [stored.id for stored in found]
+    if ids and definition.is_user and projection.keeps("groups"):
+        groups = groups_of(tenant, ids)
+        return [replace(stored, groups=groups.get(stored.id, ())) for stored in found]
+    if ids and definition.is_group and projection.keeps("members"):
+        members = members_of(tenant, ids)
+        return [replace(stored, members=members.get(stored.id, ())) for stored in found]
+    return found
+
+
+def search_resources(tenant: Tenant, definition: ResourceDefinition, query: Query) -> tuple[int, list[StoredResource]]:
+    """Return how many resources match a query, and its page.
+
+    :raises InvalidFilterException: When the filter cannot be read or names what no schema declares.
+    """
+    conditions = _scope(tenant, definition)
+    if query.filter is not None:
+        conditions = (*conditions, filter_condition(tenant, query.filter, definition))
+    order = sort_columns(tenant, query.sort_by, query.descending, definition) if query.sort_by else []
+    total = tenant.db.scalar(select(func.count()).select_from(resources).where(*conditions)) or 0
+    if not query.count or query.start_index > total:
+        return total, []
+    page: Select[Any] = (
+        select(*_SHOWN)
+        .where(*conditions)
+        .order_by(*order, resources.c.id)
+        .limit(query.count)
+        .offset(query.start_index - 1)
+    )
+    found = [_stored(row) for row in tenant.db.execute(page)]
+    return total, _with_related(tenant, definition, found, query.projection)
+
+
+def lock_resource(tenant: Tenant, definition: ResourceDefinition, resource_id: str) -> LockedResource:
+    """Return a resource and hold its row until the transaction ends.
+
+    :raises NotFoundException: When there is none that the tenant sees.
+    """
+    row = tenant.db.execute(
+        select(*_SHOWN)
+        .where(*_scope(tenant, definition), resources.c.id == resource_id)
+        .with_for_update(key_share=True)
+    ).first()
+    if row is None:
+        _not_found(definition, resource_id)
+    return LockedResource(*row)
+
+
+def insert_resource(
+    tenant: Tenant, definition: ResourceDefinition, resource_id: str, document: Document, active: bool | None
+) -> StoredResource:
+    """Store a new resource.
+
+    :raises UniquenessException: When its unique attribute has a value that is taken.
+    :raises InvalidValueException: When an indexed value is too long.
+    """
+    values = {
+        "org_id": tenant.org_id,
+        "id": resource_id,
+        "resource_type": definition.name,
+        # A group belongs to the connection that pushed it, which alone sees it.
+        "namespace": (tenant.connection_id or "") if definition.is_group else "",
+        **_content(document, definition, active),
+        "version": 1,
+        "created_at": tenant.now,
+        "modified_at": tenant.now,
+        "created_by": tenant.author,
+        "changed_by": tenant.author,
+    }
+    _unique(tenant, insert(resources).values(values), definition, document)
+    return StoredResource(resource_id, values["document"], active, 1, tenant.now, tenant.now)
+
+
+def update_resource(
+    tenant: Tenant,
+    definition: ResourceDefinition,
+    locked: LockedResource,
+    document: Document,
+    active: bool | None,
+) -> StoredResource:
+    """Store the new state of a resource whose row is locked.
+
+    :raises UniquenessException: When its unique attribute has a value that is taken.
+    :raises InvalidValueException: When an indexed value is too long.
+    """
+    content = _content(document, definition, active)
+    statement = (
+        update(resources)
+        .where(resources.c.org_id == tenant.org_id, resources.c.id == locked.id)
+        .values(
+            **content,
+            version=locked.version + 1,
+            modified_at=tenant.now,
+            changed_by=tenant.author,
+        )
+    )
+    _unique(tenant, statement, definition, document)
+    return StoredResource(locked.id, content["document"], active, locked.version + 1, locked.created_at, tenant.now)
+
+
+def touch_resource(tenant: Tenant, locked: LockedResource) -> StoredResource:
+    """Give a locked resource a new version, where only its members changed."""
+    tenant.db.execute(
+        update(resources)
+        .where(resources.c.org_id == tenant.org_id, resources.c.id == locked.id)
+        .values(version=locked.version + 1, modified_at=tenant.now, changed_by=tenant.author)
+    )
+    return StoredResource(locked.id, locked.document, locked.active, locked.version + 1, locked.created_at, tenant.now)
+
+
+def as_stored(locked: LockedResource) -> StoredResource:
+    """Return a locked resource as it is, where a request changed nothing."""
+    return StoredResource(
+        locked.id, locked.document, locked.active, locked.version, locked.created_at, locked.modified_at
+    )
+
+
+def delete_resource(tenant: Tenant, definition: ResourceDefinition, resource_id: str) -> LockedResource:
+    """Delete a resource, its memberships with it; the groups it leaves get a new version.
+
+    The groups are locked before the resource, in the order of their ids, as every writer does.
+
+    :raises NotFoundException: When there is none that the tenant sees.
+    """
+    above = select(memberships.c.group_id).where(
+        memberships.c.org_id == tenant.org_id, memberships.c.member_id == resource_id
+    )
+    of_groups = (resources.c.org_id == tenant.org_id, resources.c.id.in_(above))
+    tenant.db.execute(
+        select(resources.c.id).where(*of_groups).order_by(resources.c.id).with_for_update(key_share=True)
+    ).all()
+    row = tenant.db.execute(
+        select(*_SHOWN).where(*_scope(tenant, definition), resources.c.id == resource_id).with_for_update()
+    ).first()
+    if row is None:
+        _not_found(definition, resource_id)
+    tenant.db.execute(
+        update(resources)
+        .where(*of_groups, resources.c.id != resource_id)
+        .values(version=resources.c.version + 1, modified_at=tenant.now, changed_by=tenant.author)
+    )
+    tenant.db.execute(delete(resources).where(resources.c.org_id == tenant.org_id, resources.c.id == resource_id))
+    return LockedResource(*row)
+
+
+def _content(document: Document, definition: ResourceDefinition, active: bool | None) -> dict[str, Any]:
+    """Return the columns that follow from a document: its bytes, its folded form, its shadows."""
+    unique = definition.unique_attribute
+    unique_value = document.get(unique.name) if unique else None
+    return {
+        "document": orjson.dumps(document).decode(),
+        "folded": fold_document(document, definition),
+        "active": active,
+        "display": display_of(document, definition),
+        "unique_key": None
+        if unique is None or unique_value is None
+        else _bounded(comparison_key(unique_value, case_exact=unique.case_exact), unique.name),
+        "external_id": None
+        if document.get("externalId") is None
+        else _bounded(comparison_key(document["externalId"], case_exact=True), "externalId"),
+    }
+
+
+def _bounded(key: str, name: str) -> str:
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise InvalidValueException(detail=f"{name} is longer than {MAX_KEY_BYTES} bytes")
+    return key
+
+
+def _unique(tenant: Tenant, statement: Any, definition: ResourceDefinition, document: Document) -> None:
+    try:
+        tenant.db.execute(statement)
+    except IntegrityError as exc:
+        # PostgreSQL names the constraint, SQLite its columns.
+        if "uq_resources_unique_key" not in str(exc.orig) and "resources.unique_key" not in str(exc.orig):
+            raise
+        unique = definition.unique_attribute
+        assert unique is not None
+        value = document.get(unique.name)
+        raise UniquenessException(
+            attribute=unique.name,
+            detail=f"{unique.name} {str(value)[:200]!r} is taken by another {definition.name} "
+            "(compared without case); match that one, or send another value",
+        ) from None
+
+
+def count_members(tenant: Tenant, group_id: str, *, limit: int) -> int:
+    """Return how many members a group has, counting no further than ``limit``."""
+    some = (
+        select(memberships.c.member_id)
+        .where(memberships.c.org_id == tenant.org_id, memberships.c.group_id == group_id)
+        .limit(limit)
+        .subquery()
+    )
+    return tenant.db.scalar(select(func.count()).select_from(some)) or 0
+
+
+def related(
+    tenant: Tenant, definition: ResourceDefinition, stored: StoredResource, projection: Projection
+) -> StoredResource:
+    """Return a resource with the groups or members its answer carries."""
+    return _with_related(tenant, definition, [stored], projection)[0]

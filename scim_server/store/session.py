@@ -1,0 +1,241 @@
+"""Databases, transactions, and the one object every function of ``store`` and ``actions`` takes.
+
+A :class:`Tenant` is made by :func:`begin` alone, from :class:`Credentials` that a token proved, so
+whoever holds one is authenticated and every statement can name its ``org_id``.
+"""
+
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import Connection as DatabaseConnection
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from scim_server.protocol.catalog import Catalog
+from scim_server.protocol.errors import UnavailableException
+from scim_server.protocol.profiles import Profile
+
+T = TypeVar("T")
+
+_WRITES = "scim_server_writes"
+_RETRIED_STATES = ("40001", "40P01")
+"""PostgreSQL: serialization failure and deadlock, after which the same action may succeed."""
+_MAX_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An identity provider or HR system of an organization, as requests act under it."""
+
+    id: str
+    name: str
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: ``kind`` is ``token`` or ``operator``; ``connection`` is None for an operator."""
+
+    kind: str
+    id: str
+    connection: Connection | None = None
+    scopes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a token proved: the organization and who acts in it."""
+
+    org_id: str
+    actor: Actor
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """An open connection to the database, inside one organization, at one moment."""
+
+    db: DatabaseConnection
+    org_id: str
+    actor: Actor
+    now: datetime
+    catalog: Catalog
+    request_id: str = ""
+
+    @property
+    def connection_id(self) -> str | None:
+        """The connection the request came through, None for an operator."""
+        return self.actor.connection.id if self.actor.connection else None
+
+    @property
+    def author(self) -> str:
+        """Who a resource is recorded as created or changed by: the connection, else the actor."""
+        return self.connection_id or self.actor.id
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """An open connection to the database for what spans organizations."""
+
+    db: DatabaseConnection
+    now: datetime
+
+
+def utc_now() -> datetime:
+    """Return the present moment, truncated to milliseconds as it is stored."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A database and what is needed to use it; ``reader`` runs each statement on its own, without BEGIN."""
+
+    writer: Engine
+    reader: Engine
+    catalog: Catalog
+    clock: Callable[[], datetime] = field(default=utc_now)
+
+
+def open_store(
+    url: str,
+    catalog: Catalog,
+    *,
+    pool_size: int = 5,
+    busy_timeout_ms: int = 5_000,
+    statement_timeout_ms: int = 30_000,
+    clock: Callable[[], datetime] = utc_now,
+) -> Store:
+    """Return the store of a database URL; nothing connects until it is used."""
+    address = make_url(url)
+    options: dict[str, Any] = {
+        "json_serializer": lambda value: orjson.dumps(value).decode(),
+        "hide_parameters": True,  # An exception in the logs names no person.
+    }
+    if address.get_backend_name() == "sqlite":
+        options["connect_args"] = {"timeout": busy_timeout_ms / 1000, "check_same_thread": False}
+    else:
+        address = address.set(drivername="postgresql+psycopg")
+        options["connect_args"] = {
+            "connect_timeout": 5,
+            "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={busy_timeout_ms}",
+        }
+    engine = create_engine(address, pool_size=pool_size, max_overflow=0, pool_timeout=busy_timeout_ms / 1000, **options)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return Store(
+        writer=engine.execution_options(**{_WRITES: True}),
+        reader=engine.execution_options(isolation_level="AUTOCOMMIT"),
+        catalog=catalog,
+        clock=clock,
+    )
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver leaves BEGIN to us (see _begin_sqlite): it would defer it until the first write.
+    connection.isolation_level = None
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: DatabaseConnection) -> None:
+    # BEGIN IMMEDIATE takes the write lock at once: a read that upgrades later could fail halfway.
+    if connection.get_execution_options().get(_WRITES):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def begin(store: Store, credentials: Credentials, *, write: bool) -> Iterator[Tenant]:
+    """Open the database for one request: returning commits, raising rolls back.
+
+    Reads run without a transaction, each statement on its own.
+
+    :raises UnavailableException: When the database does not answer or stays locked.
+    """
+    with _connected(store.writer if write else store.reader) as db:
+        yield Tenant(
+            db=db,
+            org_id=credentials.org_id,
+            actor=credentials.actor,
+            now=store.clock(),
+            catalog=store.catalog,
+            request_id=credentials.request_id,
+        )
+
+
+@contextmanager
+def begin_platform(store: Store, *, write: bool) -> Iterator[Platform]:
+    """Open the database for what spans organizations; see :func:`begin`."""
+    with _connected(store.writer if write else store.reader) as db:
+        yield Platform(db=db, now=store.clock())
+
+
+def transact(store: Store, credentials: Credentials, action: Callable[[Tenant], T]) -> T:
+    """Run an action in a transaction, again from its beginning after a deadlock, up to 3 times.
+
+    :raises UnavailableException: When the database does not answer, stays locked, or deadlocks again.
+    """
+    for attempt in range(1, _MAX_TRIES + 1):
+        try:
+            with begin(store, credentials, write=True) as tenant:
+                return action(tenant)
+        except UnavailableException as exc:
+            if not _is_retried(exc.__cause__) or attempt == _MAX_TRIES:
+                raise
+            time.sleep(0.01 * attempt * (1 + secrets.randbelow(100) / 100))
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[DatabaseConnection]:
+    try:
+        with engine.begin() as db:
+            yield db
+    except (OperationalError, InterfaceError, PoolTimeoutError) as exc:
+        raise UnavailableException from exc
+    except DBAPIError as exc:
+        if exc.connection_invalidated:
+            raise UnavailableException from exc
+        raise
+
+
+def _is_retried(cause: BaseException | None) -> bool:
+    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", None) in _RETRIED_STATES
+
+
+def is_ready(store: Store) -> bool:
+    """Return whether the database answers."""
+    try:
+        with begin_platform(store, write=False) as platform:
+            platform.db.exec_driver_sql("SELECT 1")
+    except UnavailableException:
+        return False
+    return True
+
+
+_id_lock = threading.Lock()
+_last_id_ns = 0
+
+
+def new_id() -> str:
+    """Return a UUIDv7 (RFC 9562 §5.7); those of one process are in the order they were made."""
+    global _last_id_ns
+    with _id_lock:
+        # 48 bits of milliseconds and 12 bits of its fraction, as RFC 9562 §6.2 method 3 has it.
+        _last_id_ns = max(time.time_ns(), _last_id_ns + 245)
+        milliseconds, fraction = divmod(_last_id_ns, 1_000_000)
+    tail = int.from_bytes(os.urandom(8)) & (2**62 - 1)
+    number = (milliseconds << 80) | (0x7 << 76) | ((fraction * 4096 // 1_000_000) << 64) | (0b10 << 62) | tail
+    digits = f"{number:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -1,0 +1,212 @@
+"""The tables. ``org_id`` leads every key of a tenant table, so the same schema can be partitioned by it.
+
+``organizations`` and ``tokens`` are global: they are what finds the organization of a request.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.types import TypeEngine
+
+from scim_server.protocol.comparison import read_date_time
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text compared by code point on both databases; SQLite does so by default."""
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC, to the millisecond: ``timestamptz`` on PostgreSQL, fixed-width text on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        # NB: microseconds in the text, so that a filter's operand keeps its own precision.
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if isinstance(value, datetime) else read_date_time(value)
+
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("slug", Key, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("status", Key, nullable=False, server_default="active"),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("slug", name="uq_organizations_slug"),
+    CheckConstraint("status IN ('active', 'suspended')", name="status"),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("name", Key, nullable=False),
+    Column("profile", Key, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    PrimaryKeyConstraint("org_id", "id"),
+    ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_connections_organizations"),
+    UniqueConstraint("org_id", "name", name="uq_connections_name"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("digest", Key, primary_key=True),
+    Column("key_id", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("org_id", Key, nullable=False),
+    Column("connection_id", Key, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("last_used_at", Moment),
+    Column("revoked_at", Moment),
+    # NB: no foreign key to connections: a global table cannot refer to a partitioned one.
+    ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_tokens_organizations"),
+    Index("ix_tokens_org_id", "org_id", "connection_id"),
+    Index("ix_tokens_id", "id"),
+)
+
+resources = Table(
+    "resources",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("resource_type", Key, nullable=False),
+    # The scope in which unique_key is unique: '' is the whole organization; a group that a
+    # connection pushed has the id of that connection.
+    Column("namespace", Key, nullable=False, server_default=""),
+    Column("unique_key", Key),
+    Column("external_id", Key),
+    Column("active", Boolean),
+    # What a person reads: displayName, else name.formatted, else the unique attribute.
+    Column("display", Text),
+    Column("kind", Key),
+    Column("parent_id", Key),
+    Column("document", Text, nullable=False),
+    Column("folded", Json, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("modified_at", Moment, nullable=False),
+    Column("created_by", Key),
+    Column("changed_by", Key),
+    PrimaryKeyConstraint("org_id", "id"),
+    ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_resources_organizations"),
+    ForeignKeyConstraint(["org_id", "parent_id"], ["resources.org_id", "resources.id"], name="fk_resources_parent"),
+    UniqueConstraint("org_id", "resource_type", "unique_key", "namespace", name="uq_resources_unique_key"),
+    CheckConstraint("kind IN ('role', 'team', 'customerGroup')", name="kind"),
+    Index("ix_resources_type", "org_id", "resource_type", "id"),
+    Index(
+        "ix_resources_external_id",
+        "org_id",
+        "resource_type",
+        "external_id",
+        sqlite_where=text("external_id IS NOT NULL"),
+        postgresql_where=text("external_id IS NOT NULL"),
+    ),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("group_id", Key, nullable=False),
+    Column("member_id", Key, nullable=False),
+    PrimaryKeyConstraint("org_id", "group_id", "member_id"),
+    ForeignKeyConstraint(
+        ["org_id", "group_id"],
+        ["resources.org_id", "resources.id"],
+        name="fk_memberships_group",
+        ondelete="CASCADE",
+    ),
+    ForeignKeyConstraint(
+        ["org_id", "member_id"],
+        ["resources.org_id", "resources.id"],
+        name="fk_memberships_member",
+        ondelete="CASCADE",
+    ),
+    Index("ix_memberships_member", "org_id", "member_id", "group_id"),
+)
+
+passwords = Table(
+    "passwords",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("user_id", Key, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    PrimaryKeyConstraint("org_id", "user_id"),
+    ForeignKeyConstraint(
+        ["org_id", "user_id"],
+        ["resources.org_id", "resources.id"],
+        name="fk_passwords_user",
+        ondelete="CASCADE",
+    ),
+)
+
+trail = Table(
+    "trail",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("actor_kind", Key, nullable=False),
+    Column("actor_id", Key, nullable=False),
+    Column("connection_id", Key),
+    Column("request_id", Key),
+    Column("action", Key, nullable=False),
+    Column("resource_type", Key),
+    Column("resource_id", Key),
+    Column("changes", Json, nullable=False),
+    PrimaryKeyConstraint("org_id", "id"),
+    ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_trail_organizations"),
+    Index("ix_trail_resource", "org_id", "resource_id", "id"),
+)
+
+TENANT_TABLES = (connections, resources, memberships, passwords, trail)
+GLOBAL_TABLES = (organizations, tokens)

@@ -1,0 +1,173 @@
+"""Bearer tokens: issued once, kept as keyed digests, looked up by digest with their organization."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from scim2_models import UnauthorizedException
+from sqlalchemy import insert, or_, select, update
+
+from scim_server.protocol.errors import UnavailableException
+from scim_server.protocol.profiles import PROFILES
+from scim_server.protocol.tokens import ALPHABET, RANDOM_LENGTH, is_well_formed, make_token
+from scim_server.store.session import (
+    Actor,
+    Connection,
+    Credentials,
+    Platform,
+    Store,
+    Tenant,
+    begin_platform,
+    new_id,
+)
+from scim_server.store.tables import connections, organizations, tokens
+
+LAST_USED_INTERVAL = timedelta(minutes=1)
+"""How old a token's last-used time must be before it is written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestKey:
+    """The key of the digests of tokens; ``id`` is stored beside each, so that keys can be changed."""
+
+    id: str
+    secret: bytes
+
+    @classmethod
+    def derive(cls, secret_key: str) -> "DigestKey":
+        """Return the key for the digests of tokens under the server's secret key."""
+        secret = hmac.digest(secret_key.encode(), b"scim-server token digest", "sha256")
+        return cls(id=hashlib.sha256(secret).hexdigest()[:8], secret=secret)
+
+    def digest(self, token: str) -> str:
+        """Return the keyed SHA-256 digest of a token."""
+        return hmac.digest(self.secret, token.encode(), "sha256").hex()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """What is known of a token once it was shown."""
+
+    id: str
+    connection_id: str
+    scope: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+_COLUMNS = (
+    tokens.c.id,
+    tokens.c.connection_id,
+    tokens.c.scope,
+    tokens.c.created_at,
+    tokens.c.expires_at,
+    tokens.c.last_used_at,
+    tokens.c.revoked_at,
+)
+
+
+def insert_token(
+    tenant: Tenant, key: DigestKey, connection_id: str, scope: str, expires_at: datetime | None
+) -> tuple[TokenRecord, str]:
+    """Issue a token for a connection; return its record and the token itself, which is kept nowhere."""
+    token = make_token("".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH)))
+    record = TokenRecord(new_id(), connection_id, scope, tenant.now, expires_at, None, None)
+    values = {column.name: getattr(record, column.name) for column in _COLUMNS}
+    tenant.db.execute(insert(tokens).values(digest=key.digest(token), key_id=key.id, org_id=tenant.org_id, **values))
+    return record, token
+
+
+def list_tokens(tenant: Tenant) -> list[TokenRecord]:
+    """Return the tokens of the organization, oldest first."""
+    rows = tenant.db.execute(select(*_COLUMNS).where(tokens.c.org_id == tenant.org_id).order_by(tokens.c.id))
+    return [TokenRecord(*row) for row in rows]
+
+
+def find_token(platform: Platform, key: DigestKey, token_or_id: str) -> tuple[str, TokenRecord] | None:
+    """Return a token's organization and record, by the token or by its id."""
+    digest = key.digest(token_or_id)
+    row = platform.db.execute(
+        select(tokens.c.org_id, *_COLUMNS).where(or_(tokens.c.id == token_or_id, tokens.c.digest == digest))
+    ).first()
+    return None if row is None else (row.org_id, TokenRecord(*row[1:]))
+
+
+def revoke_token(tenant: Tenant, token_id: str) -> bool:
+    """Revoke a token; return whether it was live until now."""
+    result = tenant.db.execute(
+        update(tokens)
+        .where(tokens.c.org_id == tenant.org_id, tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
+        .values(revoked_at=tenant.now)
+    )
+    return result.rowcount > 0
+
+
+def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> Credentials:
+    """Return what a bearer token proves, in one indexed look-up.
+
+    Nothing is cached, so a revocation holds for the next request on every worker.
+
+    :raises UnauthorizedException: When the token is malformed, unknown, expired or revoked, or its
+        organization or connection is not active.
+    """
+    if not is_well_formed(token):
+        raise UnauthorizedException(detail="the bearer token is malformed; paste it whole, as it was shown")
+    digest = key.digest(token)
+    with begin_platform(store, write=False) as platform:
+        row = platform.db.execute(
+            select(
+                tokens.c.id,
+                tokens.c.org_id,
+                tokens.c.scope,
+                tokens.c.expires_at,
+                tokens.c.last_used_at,
+                tokens.c.revoked_at,
+                organizations.c.status,
+                connections.c.id.label("connection_id"),
+                connections.c.name,
+                connections.c.profile,
+                connections.c.enabled,
+            )
+            .join(organizations, organizations.c.id == tokens.c.org_id)
+            .join(
+                connections,
+                (connections.c.org_id == tokens.c.org_id) & (connections.c.id == tokens.c.connection_id),
+            )
+            .where(tokens.c.digest == digest)
+        ).first()
+        now = platform.now
+    if row is None:
+        raise UnauthorizedException(detail="the bearer token is unknown; issue a new one for this connection")
+    if row.revoked_at is not None:
+        raise UnauthorizedException(detail="the bearer token was revoked; issue a new one for this connection")
+    if row.expires_at is not None and row.expires_at <= now:
+        raise UnauthorizedException(detail="the bearer token has expired; issue a new one for this connection")
+    if row.status != "active" or not row.enabled:
+        raise UnauthorizedException(detail="this organization or connection is suspended")
+    if row.last_used_at is None or row.last_used_at <= now - LAST_USED_INTERVAL:
+        _touch(store, digest, now)
+    connection = Connection(row.connection_id, row.name, PROFILES[row.profile])
+    return Credentials(row.org_id, Actor("token", row.id, connection, _scopes(row.scope)), request_id)
+
+
+def _scopes(scope: str) -> frozenset[str]:
+    """Return the scopes of a token; ``scim`` stands for both of its halves."""
+    scopes = set(scope.split())
+    return frozenset(scopes | {"scim:read", "scim:write"} if "scim" in scopes else scopes)
+
+
+def _touch(store: Store, digest: str, now: datetime) -> None:
+    """Write when a token was last used, unless another worker did or the database is busy."""
+    statement = update(tokens).where(
+        tokens.c.digest == digest,
+        or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at <= now - LAST_USED_INTERVAL),
+    )
+    try:
+        with begin_platform(store, write=True) as platform:
+            platform.db.execute(statement.values(last_used_at=now))
+    except UnavailableException:
+        return  # A time of use is worth no request.

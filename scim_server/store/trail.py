@@ -1,0 +1,59 @@
+"""The trail: who did what to what, written in the transaction of the change itself."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import insert
+
+from scim_server.store.session import Tenant, new_id
+from scim_server.store.tables import trail
+
+MEMBERS_PER_ROW = 1_000
+"""How many ids one row of the trail holds; a change of more members is several rows."""
+
+
+def record(
+    tenant: Tenant,
+    action: str,
+    resource_type: str,
+    resource_id: str,
+    changes: Mapping[str, Any],
+    *,
+    added: Sequence[str] = (),
+    removed: Sequence[str] = (),
+) -> None:
+    """Write what an actor did, with the changed attributes; the caller leaves secrets out.
+
+    :param action: The verb on the kind of resource, such as ``user.create``.
+    :param added: Ids that became members, ``removed`` those that ceased to be.
+    """
+    rows = [
+        {
+            "org_id": tenant.org_id,
+            "id": new_id(),
+            "at": tenant.now,
+            "actor_kind": tenant.actor.kind,
+            "actor_id": tenant.actor.id,
+            "connection_id": tenant.connection_id,
+            "request_id": tenant.request_id or None,
+            "action": action,
+            "resource_type": resource_type,
+            "resource_id": resource_id,
+            "changes": part,
+        }
+        for part in _parts(changes, added, removed)
+    ]
+    tenant.db.execute(insert(trail), rows)
+
+
+def _parts(changes: Mapping[str, Any], added: Sequence[str], removed: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    if not added and not removed:
+        yield changes
+        return
+    for first in range(0, max(len(added), len(removed)), MEMBERS_PER_ROW):
+        members = {
+            name: list(ids[first : first + MEMBERS_PER_ROW])
+            for name, ids in (("added", added), ("removed", removed))
+            if ids[first : first + MEMBERS_PER_ROW]
+        }
+        yield {**(changes if first == 0 else {}), "members": members}

@@ -1,0 +1,39 @@
+"""The bearer token of a request (RFC 6750 §2.1), and what it may do."""
+
+from flask import g, request
+from scim2_models import ForbiddenException, UnauthorizedException
+
+from scim_server.protocol.profiles import Leniences
+from scim_server.store.tokens import authenticate
+from scim_server.web.site import current_site
+
+_MAX_HEADER_LENGTH = 200
+
+
+def authenticate_request() -> None:
+    """Prove who sends the request, before anything else of it is read.
+
+    :raises UnauthorizedException: When there is no bearer token or it proves nothing.
+    :raises ForbiddenException: When its scope does not cover the method.
+    """
+    site = current_site()
+    credentials = authenticate(site.store, site.digest_key, _bearer_token(), g.request_id)
+    g.credentials = credentials
+    assert credentials.actor.connection is not None
+    g.leniences = Leniences(credentials.actor.connection.profile)
+    reads = request.method in ("GET", "HEAD", "OPTIONS") or request.path.endswith("/.search")
+    needed = "scim:read" if reads else "scim:write"
+    if needed not in credentials.actor.scopes:
+        raise ForbiddenException(detail=f"the token lacks the scope {needed}")
+
+
+def _bearer_token() -> str:
+    header = request.headers.get("Authorization", "")
+    scheme, _, token = header.partition(" ")
+    if not header:
+        raise UnauthorizedException(detail="send the token of the connection as Authorization: Bearer")
+    if scheme.lower() != "bearer":
+        raise UnauthorizedException(detail="only the Bearer scheme is accepted, with the token of the connection")
+    if len(header) > _MAX_HEADER_LENGTH:
+        raise UnauthorizedException(detail="the bearer token is malformed; paste it whole, as it was shown")
+    return token.strip()
