@@ -94,8 +94,7 @@ class PostgreSQLServer:
             " ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'",
         )
         self._execute(
-            "ALTER DEFAULT PRIVILEGES FOR ROLE scim_owner"
-            " GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO scim_app",
+            "ALTER DEFAULT PRIVILEGES FOR ROLE scim_owner GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO scim_app",
             "ALTER DEFAULT PRIVILEGES FOR ROLE scim_owner GRANT USAGE, SELECT ON SEQUENCES TO scim_app",
             database="scim_empty",
         )

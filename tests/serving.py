@@ -29,9 +29,7 @@ class Served:
 
 
 @contextmanager
-def gunicorn(
-    database_url: str, *, workers: int = 2, env: Mapping[str, str] | None = None
-) -> Iterator[Served]:
+def gunicorn(database_url: str, *, workers: int = 2, env: Mapping[str, str] | None = None) -> Iterator[Served]:
     """Serve the application on a free loopback port, as deployed, until the block ends.
 
     No `SCIM_SERVER_*` variable of the caller's environment reaches the server; `env` adds to it.

@@ -28,18 +28,19 @@ from sqlalchemy import (
 from scim_server.protocol.catalog import AttributeDefinition, ResourceDefinition
 from scim_server.protocol.filters import AttributeTarget, Holder
 from scim_server.store.json_paths import Elements, JsonPaths, Path, Scalar, bind_text, json_paths
-from scim_server.store.relations import Relation, SubAttributes, has_groups, has_members, relation_of
+from scim_server.store.relations import (
+    Relation,
+    SubAttributes,
+    groups_relation,
+    has_groups,
+    has_members,
+    is_relation,
+    members_relation,
+)
 from scim_server.store.session import Tenant
 from scim_server.store.tables import Moment, resources
 
 Condition = ColumnElement[bool]
-
-
-def holder_of(tenant: Tenant, definition: ResourceDefinition, target: AttributeTarget) -> "JsonHolder":
-    """Return what the attribute of a target is read from: the resource, or one of its extensions."""
-    if target.extension is not None:
-        return JsonHolder(json_paths(tenant), resources.c.folded, (target.extension.urn,))
-    return ResourceHolder(tenant, definition)
 
 
 _OPERATORS: Mapping[CompareOperator, Callable[[Any, Any], Any]] = {
@@ -204,6 +205,7 @@ class ResourceHolder(JsonHolder):
         super().__init__(json_paths(tenant), resources.c.folded)
         self._tenant = tenant
         self._definition = definition
+        self._groups: dict[str | None, Relation] = {}
 
     def _column(self, attribute: AttributeDefinition) -> Scalar | None:
         unique = self._definition.unique_attribute
@@ -220,13 +222,27 @@ class ResourceHolder(JsonHolder):
     def scalar(self, attribute: AttributeDefinition) -> Scalar:
         return self._column(attribute) or super().scalar(attribute)
 
-    def first(self, attribute: AttributeDefinition, sub_attribute: AttributeDefinition) -> ScalarSelect[Any]:
-        relation = relation_of(self._tenant, self._definition, attribute)
-        if relation is None:
-            return super().first(attribute, sub_attribute)
-        return relation.first(self._of_relation(attribute, relation).scalar(sub_attribute).expression)
+    def holding(self, target: AttributeTarget) -> JsonHolder:
+        """Return what the attribute of a target is read from: the resource, or one of its extensions."""
+        if target.extension is None:
+            return self
+        return JsonHolder(self._paths, self._root, (target.extension.urn,))
 
-    def _of_relation(self, attribute: AttributeDefinition, relation: Relation) -> ScalarHolder:
+    def first(self, attribute: AttributeDefinition, sub_attribute: AttributeDefinition) -> ScalarSelect[Any]:
+        if not is_relation(self._definition, attribute):
+            return super().first(attribute, sub_attribute)
+        relation = self._relation(None)
+        return relation.first(self._related(attribute, relation).scalar(sub_attribute).expression)
+
+    def _relation(self, value: str | None) -> Relation:
+        if self._definition.is_group:
+            return members_relation(self._tenant)
+        # One closure serves all that a filter asks of groups.
+        if value not in self._groups:
+            self._groups[value] = groups_relation(self._tenant, value)
+        return self._groups[value]
+
+    def _related(self, attribute: AttributeDefinition, relation: Relation) -> ScalarHolder:
         return ScalarHolder(self._paths, attribute.name, relation.sub_attributes)
 
     def assigned(self, attribute: AttributeDefinition) -> Condition:
@@ -235,17 +251,12 @@ class ResourceHolder(JsonHolder):
             return column.expression.is_not(None)
         if attribute.name == "meta":
             return true()
-        if self._definition.is_group and attribute.name == "members":
-            return has_members(self._tenant)
-        if self._definition.is_user and attribute.name == "groups":
-            return has_groups(self._tenant)
+        if is_relation(self._definition, attribute):
+            return (has_members if self._definition.is_group else has_groups)(self._tenant)
         return super().assigned(attribute)
 
     def computes(self, attribute: AttributeDefinition) -> bool:
-        return attribute.name == "meta" or (
-            (self._definition.is_group and attribute.name == "members")
-            or (self._definition.is_user and attribute.name == "groups")
-        )
+        return attribute.name == "meta" or is_relation(self._definition, attribute)
 
     def complex(self, attribute: AttributeDefinition) -> JsonHolder | ScalarHolder:
         if attribute.name == "meta":
@@ -258,10 +269,10 @@ class ResourceHolder(JsonHolder):
         condition: Callable[[Holder[Condition]], Condition],
         value: str | None,
     ) -> Condition:
-        relation = relation_of(self._tenant, self._definition, attribute, value)
-        if relation is None:
+        if not is_relation(self._definition, attribute):
             return super().any(attribute, condition, value)
-        return relation.owners(condition(self._of_relation(attribute, relation)))
+        relation = self._relation(value)
+        return relation.owners(condition(self._related(attribute, relation)))
 
 
 def _column_scalar(

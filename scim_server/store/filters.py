@@ -17,7 +17,7 @@ from scim_server.protocol.filters import (
     read_filter,
     refuse_unknown,
 )
-from scim_server.store.attributes import ScalarHolder, holder_of
+from scim_server.store.attributes import ResourceHolder, ScalarHolder
 from scim_server.store.json_paths import json_paths
 from scim_server.store.relations import member_sub_attributes
 from scim_server.store.session import Tenant
@@ -54,6 +54,8 @@ def filter_condition(
 def _finder(
     tenant: Tenant, definition: ResourceDefinition, others: Sequence[ResourceDefinition]
 ) -> Callable[[AttrPath], tuple[Holder[Condition], AttributeTarget] | None]:
+    holder = ResourceHolder(tenant, definition)
+
     def find(path: AttrPath) -> tuple[Holder[Condition], AttributeTarget] | None:
         target = find_attribute(path, definition)
         if target is None:
@@ -63,7 +65,7 @@ def _finder(
         if target.extension is None and target.attribute.name == "password":
             # RFC 7643 §4.1.1: its value is returned in no form, and a filter could guess it.
             raise InvalidFilterException(detail="'password' cannot be filtered on")
-        return holder_of(tenant, definition, target), target
+        return holder.holding(target), target
 
     return find
 

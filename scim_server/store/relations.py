@@ -135,9 +135,9 @@ def groups_relation(tenant: Tenant, group_id: str | None = None) -> Relation:
     )
 
 
-def _seen_group(tenant: Tenant, group: FromClause) -> ColumnElement[bool]:
+def _seen_group(tenant: Tenant, row: FromClause) -> ColumnElement[bool]:
     names = [each.name for each in tenant.catalog.definitions if each.is_group]
-    return and_(_group.c.org_id == tenant.org_id, _group.c.resource_type.in_(names), visible_groups(tenant, group))
+    return and_(row.c.org_id == tenant.org_id, row.c.resource_type.in_(names), visible_groups(tenant, row))
 
 
 def _groups_above(tenant: Tenant) -> FromClause:
@@ -185,12 +185,6 @@ def has_groups(tenant: Tenant) -> ColumnElement[bool]:
     )
 
 
-def relation_of(
-    tenant: Tenant, definition: ResourceDefinition, attribute: AttributeDefinition, value: str | None = None
-) -> Relation | None:
-    """Return the relation an attribute of the base schema is computed from, None for a stored one."""
-    if definition.is_group and attribute.name == "members":
-        return members_relation(tenant)
-    if definition.is_user and attribute.name == "groups":
-        return groups_relation(tenant, value)
-    return None
+def is_relation(definition: ResourceDefinition, attribute: AttributeDefinition) -> bool:
+    """Return whether an attribute of the base schema is read from memberships, not from the document."""
+    return attribute.name == "members" if definition.is_group else definition.is_user and attribute.name == "groups"

@@ -3,15 +3,14 @@
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from scim2_models import InvalidPathException
+from scim2_models import InvalidFilterException, InvalidPathException
 from scim2_models import Path as ScimPath
 from scim2_models.path import AttrPath
 from sqlalchemy import ColumnElement
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.filters import AttributeTarget, find_attribute, plain_value
-from scim_server.store.attributes import holder_of
-from scim_server.store.relations import relation_of
+from scim_server.store.attributes import ResourceHolder
 from scim_server.store.session import Tenant
 from scim_server.store.tables import resources
 
@@ -26,7 +25,12 @@ def sort_columns(
 
     :raises InvalidPathException: When ``sort_by`` names no attribute, or one that has no order.
     """
-    value = _sort_value(tenant, sort_by, _sort_target(sort_by, definition), definition)
+    target = _sort_target(sort_by, definition)
+    try:
+        value = _sort_value(tenant, sort_by, target, definition)
+    except InvalidFilterException as exc:
+        # A sub-attribute of members or groups that no column holds, such as $ref.
+        raise InvalidPathException(path=sort_by, detail=exc.detail.replace("filtered", "sorted")) from None
     return [value.desc().nulls_first() if descending else value.asc().nulls_last()]
 
 
@@ -63,16 +67,15 @@ def _sort_value(
     tenant: Tenant, sort_by: str, target: AttributeTarget, definition: ResourceDefinition
 ) -> ColumnElement[Any]:
     attribute, sub_attribute = target.attribute, target.sub_attribute
-    holder = holder_of(tenant, definition, target)
+    holder = ResourceHolder(tenant, definition).holding(target)
     if sub_attribute is None:
         if attribute.multi_valued:
             return holder.first(attribute, plain_value(attribute))
         return holder.scalar(attribute).expression
     if target.extension is None and attribute.name == "meta" and sub_attribute.name == "location":
         return resources.c.id  # The locations of a resource type differ in the id alone.
-    relation = relation_of(tenant, definition, attribute) if target.extension is None else None
-    if sub_attribute.multi_valued or (relation and sub_attribute.name not in relation.sub_attributes):
-        _refuse(sort_by, "has no order")
+    if sub_attribute.multi_valued:
+        _refuse(sort_by, "holds several values; sort on an attribute that holds one")
     if attribute.multi_valued:
         return holder.first(attribute, sub_attribute)
     return holder.complex(attribute).scalar(sub_attribute).expression
