@@ -15,10 +15,11 @@ from flask import Flask, request
 
 from scim_server.config import Settings, read_settings
 from scim_server.protocol.catalog import Catalog, CatalogError, build_catalog
+from scim_server.protocol.cursors import CursorKey
 from scim_server.store.session import Store, open_store
 from scim_server.store.tokens import DigestKey
 from scim_server.web import health, requests
-from scim_server.web.scim import discovery, resources
+from scim_server.web.scim import discovery, resources, search
 from scim_server.web.scim.authentication import authenticate_request
 from scim_server.web.site import Site, extension_key
 
@@ -42,12 +43,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[extension_key()] = Site(
         store=open_settings_store(settings),
         digest_key=DigestKey.derive(settings.secret_key),
+        cursor_key=CursorKey.derive(settings.secret_key),
         base_url=settings.base_url,
         max_body_bytes=settings.max_body_bytes,
     )
     requests.install(app)
     app.register_blueprint(health.blueprint)
-    for blueprint in (discovery.blueprint, resources.blueprint):
+    for blueprint in (discovery.blueprint, search.blueprint, resources.blueprint):
         app.register_blueprint(blueprint, url_prefix=requests.SCIM_PREFIX)
     app.before_request(_authenticate_scim)
     return app

@@ -6,8 +6,9 @@ from typing import Any
 import orjson
 
 from scim_server.protocol.catalog import Catalog
-from scim_server.protocol.queries import MAX_RESULTS, Query
-from scim_server.protocol.replies import list_reply
+from scim_server.protocol.cursors import TIMEOUT_S
+from scim_server.protocol.queries import DEFAULT_COUNT, MAX_RESULTS, Query
+from scim_server.protocol.replies import Page, list_reply
 
 SERVICE_PROVIDER_CONFIG_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 
@@ -22,6 +23,14 @@ def service_provider_config(base_url: str, max_body_bytes: int) -> dict[str, Any
         "changePassword": {"supported": True},
         "sort": {"supported": True},
         "etag": {"supported": True},
+        "pagination": {
+            "cursor": True,
+            "index": True,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": DEFAULT_COUNT,
+            "maxPageSize": MAX_RESULTS,
+            "cursorTimeout": TIMEOUT_S,
+        },
         "authenticationSchemes": [
             {
                 "type": "oauthbearertoken",
@@ -58,7 +67,6 @@ def _with_meta(content: Mapping[str, Any], resource_type: str, location: str) ->
 def discovery_list(resources: Sequence[Mapping[str, Any]], query: Query) -> bytes:
     """Return a page of schemas or resource types; Okta and SailPoint page them."""
     first = query.start_index - 1
-    page = resources[first : first + query.count]
-    return list_reply(
-        (orjson.dumps(resource) for resource in page), total=len(resources), start_index=query.start_index
-    )
+    page = resources[first : first + (query.count or 0)]
+    place = Page(len(resources), start_index=query.start_index)
+    return list_reply((orjson.dumps(resource) for resource in page), place)

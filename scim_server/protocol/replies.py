@@ -128,15 +128,24 @@ def _computed(stored: StoredResource, definition: ResourceDefinition, base_url: 
     return computed
 
 
-def list_reply(resources: Iterable[bytes], *, total: int, start_index: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a page stands in its list: ``start_index`` by index, the cursors around it by cursor."""
+
+    total: int
+    start_index: int | None = None
+    next_cursor: str | None = None
+    previous_cursor: str | None = None
+
+
+def list_reply(resources: Iterable[bytes], page: Page) -> bytes:
     """Return a list (RFC 7644 §3.4.2); ``Resources`` is present when empty, as Entra ID needs it."""
-    pages = list(resources)
-    head = orjson.dumps(
-        {
-            "schemas": [LIST_RESPONSE_URN],
-            "totalResults": total,
-            "startIndex": start_index,
-            "itemsPerPage": len(pages),
-        }
-    )
-    return b"".join((head[:-1], b',"Resources":[', b",".join(pages), b"]}"))
+    listed = list(resources)
+    head: dict[str, Any] = {"schemas": [LIST_RESPONSE_URN], "totalResults": page.total}
+    if page.start_index is not None:
+        head["startIndex"] = page.start_index
+    head["itemsPerPage"] = len(listed)
+    # RFC 9865 §2: a cursor is left out where there is no further page on its side.
+    cursors = {"nextCursor": page.next_cursor, "previousCursor": page.previous_cursor}
+    head.update({name: cursor for name, cursor in cursors.items() if cursor is not None})
+    return b"".join((orjson.dumps(head)[:-1], b',"Resources":[', b",".join(listed), b"]}"))

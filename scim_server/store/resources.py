@@ -7,26 +7,23 @@ from typing import Any, NoReturn
 
 import orjson
 from scim2_models import InvalidValueException, NotFoundException, UniquenessException
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import comparison_key, fold_document
 from scim_server.protocol.documents import Document, display_of
 from scim_server.protocol.projection import Projection
-from scim_server.protocol.queries import Query
 from scim_server.protocol.replies import StoredResource
-from scim_server.store.filters import filter_condition
 from scim_server.store.memberships import groups_of, members_of
 from scim_server.store.session import Tenant
-from scim_server.store.sorting import sort_columns
 from scim_server.store.tables import memberships, resources
 from scim_server.store.visibility import visible_groups
 
 MAX_KEY_BYTES = 1_000
 """The longest indexed value; PostgreSQL's B-tree takes 2,700 bytes with the rest of the key."""
 
-_SHOWN = (
+SHOWN = (
     resources.c.id,
     resources.c.document,
     resources.c.active,
@@ -48,7 +45,7 @@ class LockedResource:
     modified_at: datetime
 
 
-def _scope(tenant: Tenant, definition: ResourceDefinition) -> tuple[ColumnElement[bool], ...]:
+def in_scope(tenant: Tenant, definition: ResourceDefinition) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions under which the tenant sees resources of a type."""
     conditions = (resources.c.org_id == tenant.org_id, resources.c.resource_type == definition.name)
     return (*conditions, visible_groups(tenant, resources)) if definition.is_group else conditions
@@ -65,17 +62,17 @@ def get_resource(
 
     :raises NotFoundException: When there is none that the tenant sees.
     """
-    row = tenant.db.execute(select(*_SHOWN).where(*_scope(tenant, definition), resources.c.id == resource_id)).first()
+    row = tenant.db.execute(select(*SHOWN).where(*in_scope(tenant, definition), resources.c.id == resource_id)).first()
     if row is None:
         _not_found(definition, resource_id)
-    return _with_related(tenant, definition, [_stored(row)], projection)[0]
+    return with_related(tenant, definition, [stored_resource(row)], projection)[0]
 
 
-def _stored(row: Sequence[Any]) -> StoredResource:
+def stored_resource(row: Sequence[Any]) -> StoredResource:
     return StoredResource(*row)
 
 
-def _with_related(
+def with_related(
     tenant: Tenant, definition: ResourceDefinition, found: list[StoredResource], projection: Projection
 ) -> list[StoredResource]:
     """Read the groups or members of the resources of a page, in one statement."""
@@ -89,37 +86,14 @@ def _with_related(
     return found
 
 
-def search_resources(tenant: Tenant, definition: ResourceDefinition, query: Query) -> tuple[int, list[StoredResource]]:
-    """Return how many resources match a query, and its page.
-
-    :raises InvalidFilterException: When the filter cannot be read or names what no schema declares.
-    """
-    conditions = _scope(tenant, definition)
-    if query.filter is not None:
-        conditions = (*conditions, filter_condition(tenant, query.filter, definition))
-    order = sort_columns(tenant, query.sort_by, query.descending, definition) if query.sort_by else []
-    total = tenant.db.scalar(select(func.count()).select_from(resources).where(*conditions)) or 0
-    if not query.count or query.start_index > total:
-        return total, []
-    page: Select[Any] = (
-        select(*_SHOWN)
-        .where(*conditions)
-        .order_by(*order, resources.c.id)
-        .limit(query.count)
-        .offset(query.start_index - 1)
-    )
-    found = [_stored(row) for row in tenant.db.execute(page)]
-    return total, _with_related(tenant, definition, found, query.projection)
-
-
 def lock_resource(tenant: Tenant, definition: ResourceDefinition, resource_id: str) -> LockedResource:
     """Return a resource and hold its row until the transaction ends.
 
     :raises NotFoundException: When there is none that the tenant sees.
     """
     row = tenant.db.execute(
-        select(*_SHOWN)
-        .where(*_scope(tenant, definition), resources.c.id == resource_id)
+        select(*SHOWN)
+        .where(*in_scope(tenant, definition), resources.c.id == resource_id)
         .with_for_update(key_share=True)
     ).first()
     if row is None:
@@ -211,7 +185,7 @@ def delete_resource(tenant: Tenant, definition: ResourceDefinition, resource_id:
         select(resources.c.id).where(*of_groups).order_by(resources.c.id).with_for_update(key_share=True)
     ).all()
     row = tenant.db.execute(
-        select(*_SHOWN).where(*_scope(tenant, definition), resources.c.id == resource_id).with_for_update()
+        select(*SHOWN).where(*in_scope(tenant, definition), resources.c.id == resource_id).with_for_update()
     ).first()
     if row is None:
         _not_found(definition, resource_id)
@@ -280,4 +254,4 @@ def related(
     tenant: Tenant, definition: ResourceDefinition, stored: StoredResource, projection: Projection
 ) -> StoredResource:
     """Return a resource with the groups or members its answer carries."""
-    return _with_related(tenant, definition, [stored], projection)[0]
+    return with_related(tenant, definition, [stored], projection)[0]

@@ -15,23 +15,19 @@ from scim_server.store.session import Tenant
 from scim_server.store.tables import resources
 
 
-def sort_columns(
-    tenant: Tenant, sort_by: str, descending: bool, definition: ResourceDefinition
-) -> list[ColumnElement[Any]]:
-    """Return what orders a list by an attribute; the caller appends the id, which orders ties.
+def sort_value(tenant: Tenant, sort_by: str, definition: ResourceDefinition) -> ColumnElement[Any]:
+    """Return what a resource is sorted by, NULL where it has no value.
 
-    A resource without a value comes last when ascending and first when descending. Of several
-    values the primary one counts, else the first; texts are ordered by code point.
+    Of several values the primary one counts, else the first; texts are ordered by code point.
 
     :raises InvalidPathException: When ``sort_by`` names no attribute, or one that has no order.
     """
     target = _sort_target(sort_by, definition)
     try:
-        value = _sort_value(tenant, sort_by, target, definition)
+        return _sort_value(tenant, sort_by, target, definition)
     except InvalidFilterException as exc:
         # A sub-attribute of members or groups that no column holds, such as $ref.
         raise InvalidPathException(path=sort_by, detail=exc.detail.replace("filtered", "sorted")) from None
-    return [value.desc().nulls_first() if descending else value.asc().nulls_last()]
 
 
 def _sort_target(sort_by: str, definition: ResourceDefinition) -> AttributeTarget:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import current_app, request
 
+from scim_server.protocol.cursors import CursorKey
 from scim_server.store.session import Store
 from scim_server.store.tokens import DigestKey
 from scim_server.web.requests import SCIM_PREFIX
@@ -17,6 +18,7 @@ class Site:
 
     store: Store
     digest_key: DigestKey
+    cursor_key: CursorKey
     base_url: str | None
     max_body_bytes: int
 

@@ -1,11 +1,9 @@
 """``/Users``, ``/Groups`` and the endpoint of every further resource type (RFC 7644 §3.3 to §3.6)."""
 
-import re
 from dataclasses import replace
-from typing import Any
 
 from flask import Blueprint, Response, g, request
-from scim2_models import NotFoundException, NotImplementedException
+from scim2_models import NotImplementedException
 
 from scim_server.actions.resources import (
     create,
@@ -16,42 +14,26 @@ from scim_server.actions.resources import (
     replace_resource,
 )
 from scim_server.protocol.catalog import ResourceDefinition
-from scim_server.protocol.errors import UnsupportedMediaTypeException
-from scim_server.protocol.projection import Projection, read_projection
-from scim_server.protocol.queries import read_query
-from scim_server.protocol.replies import StoredResource, etag, list_reply, location, resource_reply
-from scim_server.protocol.wire import read_object
-from scim_server.store.resources import count_members, get_resource, related, search_resources
+from scim_server.protocol.projection import Projection
+from scim_server.protocol.replies import StoredResource, etag, location, resource_reply
+from scim_server.store.resources import count_members, get_resource, related
 from scim_server.store.session import Tenant, begin, transact
 from scim_server.web.requests import scim_response
+from scim_server.web.scim.reading import check_id, read_body, requested_projection, served_definition
 from scim_server.web.site import current_site
 
 SMALL_GROUP = 100
 """The most members a group may have for a PATCH of it to be answered with the group."""
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_MEDIA_TYPES = ("", "application/scim+json", "application/json")
-
 blueprint = Blueprint("resources", __name__)
-
-
-@blueprint.get("/<endpoint>")
-def list_resources(endpoint: str) -> Response:
-    """List resources (RFC 7644 §3.4.2)."""
-    definition, site = _definition(endpoint), current_site()
-    query = read_query(request.args, (definition,))
-    with begin(site.store, g.credentials, write=False) as tenant:
-        total, found = search_resources(tenant, definition, query)
-    base_url = site.scim_url()
-    page = (resource_reply(stored, definition, base_url, query.projection) for stored in found)
-    return scim_response(list_reply(page, total=total, start_index=query.start_index))
 
 
 @blueprint.get("/<endpoint>/<resource_id>")
 def read_resource(endpoint: str, resource_id: str) -> Response:
     """Answer one resource (RFC 7644 §3.4.1), 304 where the client has this version."""
-    definition, projection = _definition(endpoint), _projection(endpoint)
-    _check_id(definition, resource_id)
+    definition = served_definition(endpoint)
+    projection = requested_projection(definition)
+    check_id(definition, resource_id)
     with begin(current_site().store, g.credentials, write=False) as tenant:
         stored = get_resource(tenant, definition, resource_id, projection)
     tag = etag(stored.version, stored.groups)
@@ -63,8 +45,9 @@ def read_resource(endpoint: str, resource_id: str) -> Response:
 @blueprint.post("/<endpoint>")
 def create_resource(endpoint: str) -> Response:
     """Create a resource (RFC 7644 §3.3)."""
-    definition, projection = _definition(endpoint), _projection(endpoint)
-    parts = prepare(_body(), definition, g.leniences)
+    definition = served_definition(endpoint)
+    projection = requested_projection(definition)
+    parts = prepare(read_body(), definition, g.leniences)
 
     def action(tenant: Tenant) -> StoredResource:
         stored = create(tenant, definition, parts)
@@ -79,9 +62,10 @@ def create_resource(endpoint: str) -> Response:
 @blueprint.put("/<endpoint>/<resource_id>")
 def put_resource(endpoint: str, resource_id: str) -> Response:
     """Replace a resource (RFC 7644 §3.5.1)."""
-    definition, projection = _definition(endpoint), _projection(endpoint)
-    _check_id(definition, resource_id)
-    parts = prepare(_body(), definition, g.leniences)
+    definition = served_definition(endpoint)
+    projection = requested_projection(definition)
+    check_id(definition, resource_id)
+    parts = prepare(read_body(), definition, g.leniences)
     if_match = request.headers.get("If-Match")
 
     def action(tenant: Tenant) -> StoredResource:
@@ -95,9 +79,10 @@ def put_resource(endpoint: str, resource_id: str) -> Response:
 @blueprint.patch("/<endpoint>/<resource_id>")
 def change_resource(endpoint: str, resource_id: str) -> Response:
     """Change a resource (RFC 7644 §3.5.2): 200 with the resource, or 204 for a large group."""
-    definition, projection = _definition(endpoint), _projection(endpoint)
-    _check_id(definition, resource_id)
-    patch = prepare_patch(_body(), definition, resource_id, g.leniences)
+    definition = served_definition(endpoint)
+    projection = requested_projection(definition)
+    check_id(definition, resource_id)
+    patch = prepare_patch(read_body(), definition, resource_id, g.leniences)
     if_match = request.headers.get("If-Match")
 
     def action(tenant: Tenant) -> StoredResource | None:
@@ -115,8 +100,8 @@ def change_resource(endpoint: str, resource_id: str) -> Response:
 @blueprint.delete("/<endpoint>/<resource_id>")
 def remove_resource(endpoint: str, resource_id: str) -> Response:
     """Delete a resource (RFC 7644 §3.6)."""
-    definition = _definition(endpoint)
-    _check_id(definition, resource_id)
+    definition = served_definition(endpoint)
+    check_id(definition, resource_id)
     if_match = request.headers.get("If-Match")
     transact(
         current_site().store,
@@ -153,30 +138,6 @@ def _resource(
     headers = {"ETag": etag(stored.version, stored.groups)}
     headers["Location" if status == 201 else "Content-Location"] = place
     return scim_response(body, status, **headers)
-
-
-def _definition(endpoint: str) -> ResourceDefinition:
-    definition = current_site().store.catalog.by_endpoint(endpoint)
-    if definition is None:
-        raise NotFoundException(detail=f"there is no endpoint /{endpoint[:100]}; see /ResourceTypes")
-    return definition
-
-
-def _projection(endpoint: str) -> Projection:
-    sent = {name.lower(): value for name, value in request.args.items()}
-    return read_projection(sent.get("attributes"), sent.get("excludedattributes"), (_definition(endpoint),))
-
-
-def _check_id(definition: ResourceDefinition, resource_id: str) -> None:
-    """Refuse an id this server never gave: the database need not be asked."""
-    if not _ID.fullmatch(resource_id):
-        raise NotFoundException(detail=f"there is no {definition.name} {resource_id[:100]!r}")
-
-
-def _body() -> dict[str, Any]:
-    if request.mimetype not in _MEDIA_TYPES:
-        raise UnsupportedMediaTypeException
-    return read_object(request.get_data(cache=False))
 
 
 def _matches(header: str | None, tag: str) -> bool:

@@ -1,0 +1,94 @@
+"""Lists and searches: GET of an endpoint or of the root, POST to ``/.search`` (RFC 7644 §3.4.2, §3.4.3)."""
+
+from dataclasses import replace
+
+from flask import Blueprint, Response, g, request
+
+from scim_server.protocol.catalog import ResourceDefinition
+from scim_server.protocol.cursors import Position, fingerprint, read_cursor, write_cursor
+from scim_server.protocol.queries import Query, read_query, read_search
+from scim_server.protocol.replies import Page, list_reply, resource_reply
+from scim_server.store.search import Found, search_resources
+from scim_server.store.session import begin
+from scim_server.web.requests import scim_response
+from scim_server.web.scim.reading import read_body, served_definition
+from scim_server.web.site import current_site
+
+Definitions = tuple[ResourceDefinition, ...]
+
+blueprint = Blueprint("search", __name__)
+
+
+@blueprint.get("")
+def list_all() -> Response:
+    """List resources of every type as one collection (RFC 7644 §3.4.2.1)."""
+    definitions = current_site().store.catalog.definitions
+    return _answer(definitions, read_query(request.args, definitions))
+
+
+@blueprint.get("/<endpoint>")
+def list_resources(endpoint: str) -> Response:
+    """List resources of one type."""
+    definitions = (served_definition(endpoint),)
+    return _answer(definitions, read_query(request.args, definitions))
+
+
+@blueprint.post("/.search")
+def search_all() -> Response:
+    """Search resources of every type."""
+    definitions = current_site().store.catalog.definitions
+    return _answer(definitions, read_search(read_body(), definitions, g.leniences))
+
+
+@blueprint.post("/<endpoint>/.search")
+def search_one(endpoint: str) -> Response:
+    """Search resources of one type."""
+    definitions = (served_definition(endpoint),)
+    return _answer(definitions, read_search(read_body(), definitions, g.leniences))
+
+
+def _answer(definitions: Definitions, query: Query) -> Response:
+    site = current_site()
+    scan = _fingerprint(definitions, query)
+    position = None
+    if query.cursor:
+        now = site.store.clock()
+        count, position = read_cursor(site.cursor_key, query.cursor, scan, query.count, now)
+        query = replace(query, count=count)
+    with begin(site.store, g.credentials, write=False) as tenant:
+        found = search_resources(tenant, definitions, query, position)
+    base_url = site.scim_url()
+    resources = (
+        resource_reply(stored, definition, base_url, query.projection) for definition, stored in found.resources
+    )
+    return scim_response(list_reply(resources, _page(query, found, scan)))
+
+
+def _page(query: Query, found: Found, scan: str) -> Page:
+    if query.cursor is None:
+        return Page(found.total, start_index=query.start_index)
+    return Page(
+        found.total,
+        next_cursor=_cursor(query, found.following, scan),
+        previous_cursor=_cursor(query, found.preceding, scan),
+    )
+
+
+def _cursor(query: Query, position: Position | None, scan: str) -> str | None:
+    if position is None:
+        return None
+    site = current_site()
+    return write_cursor(site.cursor_key, scan, query.count or 0, position, site.store.clock())
+
+
+def _fingerprint(definitions: Definitions, query: Query) -> str:
+    """Return what a cursor is bound to: who asks, and for what in which order."""
+    credentials = g.credentials
+    return fingerprint(
+        credentials.org_id,
+        credentials.actor.connection.id,
+        [definition.name for definition in definitions],
+        query.filter,
+        query.sort_by,
+        query.descending,
+    )
