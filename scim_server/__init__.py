@@ -19,7 +19,7 @@ from scim_server.protocol.cursors import CursorKey
 from scim_server.store.session import Store, open_store
 from scim_server.store.tokens import DigestKey
 from scim_server.web import health, requests
-from scim_server.web.scim import discovery, resources, search
+from scim_server.web.scim import bulk, discovery, resources, search
 from scim_server.web.scim.authentication import authenticate_request
 from scim_server.web.site import Site, extension_key
 
@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     requests.install(app)
     app.register_blueprint(health.blueprint)
-    for blueprint in (discovery.blueprint, search.blueprint, resources.blueprint):
+    for blueprint in (discovery.blueprint, search.blueprint, bulk.blueprint, resources.blueprint):
         app.register_blueprint(blueprint, url_prefix=requests.SCIM_PREFIX)
     app.before_request(_authenticate_scim)
     return app

@@ -74,13 +74,16 @@ def _digested(password: Any) -> Any:
     return digest_password(password)
 
 
-def create(tenant: Tenant, definition: ResourceDefinition, parts: Parts) -> StoredResource:
+def create(
+    tenant: Tenant, definition: ResourceDefinition, parts: Parts, resource_id: str | None = None
+) -> StoredResource:
     """Create a resource; ``active`` is true unless it was sent as false.
 
+    :param resource_id: Its id, where one was chosen before.
     :raises UniquenessException: When its unique attribute has a value that is taken.
     :raises InvalidValueException: When a member does not exist.
     """
-    resource_id = new_id()
+    resource_id = resource_id or new_id()
     active = parts.active is not False if definition.has_active else None
     stored = insert_resource(tenant, definition, resource_id, parts.document, active)
     if isinstance(parts.password, str):

@@ -20,7 +20,7 @@ class CatalogError(ValueError):
     """The schema files cannot describe a service; the message names the file and what is accepted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AttributeDefinition:
     """An attribute and its characteristics (RFC 7643 §2.2), sub-attributes keyed by lower-case name."""
 
@@ -51,7 +51,7 @@ class AttributeDefinition:
 Attributes = Mapping[str, AttributeDefinition]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ExtensionDefinition:
     """A schema extension of a resource type (RFC 7643 §3.3)."""
 
@@ -60,7 +60,7 @@ class ExtensionDefinition:
     attributes: Attributes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ResourceDefinition:
     """A resource type with everything it declares (RFC 7643 §6), names keyed in lower case.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from scim_server.protocol.bulk import MAX_OPERATIONS
 from scim_server.protocol.catalog import Catalog
 from scim_server.protocol.cursors import TIMEOUT_S
 from scim_server.protocol.queries import DEFAULT_COUNT, MAX_RESULTS, Query
@@ -18,7 +19,7 @@ def service_provider_config(base_url: str, max_body_bytes: int) -> dict[str, Any
     return {
         "schemas": [SERVICE_PROVIDER_CONFIG_URN],
         "patch": {"supported": True},
-        "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": max_body_bytes},
+        "bulk": {"supported": True, "maxOperations": MAX_OPERATIONS, "maxPayloadSize": max_body_bytes},
         "filter": {"supported": True, "maxResults": MAX_RESULTS},
         "changePassword": {"supported": True},
         "sort": {"supported": True},

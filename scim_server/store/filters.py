@@ -81,6 +81,6 @@ def member_condition(tenant: Tenant, node: FilterNode, member: FromClause) -> Co
     holder = ScalarHolder(
         json_paths(tenant),
         attribute.name,
-        member_sub_attributes(tenant, member.c.id, member.c.resource_type),
+        member_sub_attributes(tenant, member, lambda value: value),
     )
     return FilterSemantics(_SQL, element_finder(holder, attribute)).visit(node)

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, case, exists, literal, select
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, and_, case, exists, func, literal, select
 
 from scim_server.protocol.catalog import AttributeDefinition, ResourceDefinition
 from scim_server.protocol.comparison import comparison_key
-from scim_server.store.json_paths import Scalar, bind_text
+from scim_server.store.json_paths import Scalar, bind_text, json_paths
 from scim_server.store.session import Tenant
 from scim_server.store.tables import memberships, resources
 from scim_server.store.visibility import visible_groups
@@ -59,36 +59,59 @@ class Relation:
 
 
 def member_sub_attributes(
-    tenant: Tenant, member_id: ColumnElement[str], resource_type: ColumnElement[str]
+    tenant: Tenant, row: FromClause, read: Callable[[ColumnElement[str]], ColumnElement[str]]
 ) -> SubAttributes:
-    """Return the sub-attributes of ``members`` that have a value in SQL (RFC 7643 §4.2)."""
+    """Return the sub-attributes of ``members`` that have a value in SQL (RFC 7643 §4.2).
+
+    :param row: ``resources`` or an alias of it, the row of the member.
+    :param read: Makes of an expression over that row one that can stand where the filter does.
+    """
     return {
-        "value": lambda _: Scalar(member_id, bind_text),
-        "type": lambda attribute: Scalar(_type_key(tenant, resource_type, attribute), bind_text),
+        "value": lambda _: Scalar(row.c.id, bind_text),
+        "type": lambda attribute: Scalar(read(_type_key(tenant, row, attribute)), bind_text),
+        "display": lambda _: Scalar(read(_display_key(tenant, row)), bind_text),
     }
 
 
-def _type_key(tenant: Tenant, resource_type: ColumnElement[str], attribute: AttributeDefinition) -> ColumnElement[str]:
+def _type_key(tenant: Tenant, row: FromClause, attribute: AttributeDefinition) -> ColumnElement[str]:
     keys = {
         each.name: comparison_key(each.name, case_exact=attribute.case_exact) for each in tenant.catalog.definitions
     }
-    return case(keys, value=resource_type, else_=resource_type)
+    return case(keys, value=row.c.resource_type, else_=row.c.resource_type)
+
+
+def _display_key(tenant: Tenant, row: FromClause) -> ColumnElement[str]:
+    """Return the key of what a person reads for a resource, as ``documents.display_of`` chooses it."""
+    paths, text = json_paths(tenant), AttributeDefinition("display")
+    names = [paths.scalar(row.c.folded, path, text) for path in (("displayName",), ("name", "formatted"))]
+    return func.coalesce(
+        *(func.nullif(each.expression, "") for each in names), func.nullif(row.c.unique_key, ""), row.c.id
+    )
 
 
 def members_relation(tenant: Tenant) -> Relation:
     """Return the members of groups."""
-    resource_type = (
-        select(_member.c.resource_type)
-        .where(_member.c.org_id == tenant.org_id, _member.c.id == _membership.c.member_id)
-        .correlate(_membership)
-        .scalar_subquery()
-    )
+
+    def read(value: ColumnElement[str]) -> ColumnElement[str]:
+        return (
+            select(value)
+            .select_from(_member)
+            .where(_member.c.org_id == tenant.org_id, _member.c.id == _membership.c.member_id)
+            .correlate(_membership)
+            .scalar_subquery()
+        )
+
+    member_id = _membership.c.member_id
     return Relation(
         source=_membership,
         condition=_membership.c.org_id == tenant.org_id,
         owner_id=_membership.c.group_id,
-        element_id=_membership.c.member_id,
-        sub_attributes=member_sub_attributes(tenant, _membership.c.member_id, resource_type),
+        element_id=member_id,
+        sub_attributes={
+            **member_sub_attributes(tenant, _member, read),
+            # The row of a member is needed for the rest alone.
+            "value": lambda _: Scalar(member_id, bind_text),
+        },
     )
 
 

@@ -149,11 +149,12 @@ def _beyond(query: Query, sorted_by: ColumnElement[Any], position: Position) -> 
     if query.sort_by is None:
         return tie
     rising = query.descending == position.backwards
+    further: list[ColumnElement[bool]]
     if position.value is None:
         further = [] if rising else [sorted_by.is_not(None)]
-        return or_(*further, and_(sorted_by.is_(None), tie))
+        return or_(false(), *further, and_(sorted_by.is_(None), tie))
     value = _bound(sorted_by, position.value)
-    further: list[ColumnElement[bool]] = [sorted_by > value, sorted_by.is_(None)] if rising else [sorted_by < value]
+    further = [sorted_by > value, sorted_by.is_(None)] if rising else [sorted_by < value]
     return or_(*further, and_(sorted_by == value, tie))
 
 

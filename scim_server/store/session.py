@@ -32,6 +32,21 @@ _RETRIED_STATES = ("40001", "40P01")
 """PostgreSQL: serialization failure and deadlock, after which the same action may succeed."""
 _MAX_TRIES = 4
 
+_UNAVAILABLE_STATES = ("08", "25006", "28", "3D", "40", "53", "55P03", "57", "58")
+"""PostgreSQL: no connection, a standby, no resources left, a lock or statement that took too long, a shutdown."""
+_UNAVAILABLE_CODES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -202,12 +217,39 @@ def _connected(engine: Engine) -> Iterator[DatabaseConnection]:
     try:
         with engine.begin() as db:
             yield db
-    except (OperationalError, InterfaceError, PoolTimeoutError) as exc:
+    except PoolTimeoutError as exc:
         raise UnavailableException from exc
     except DBAPIError as exc:
-        if exc.connection_invalidated:
+        if _is_unavailable(exc):
             raise UnavailableException from exc
         raise
+
+
+def _is_unavailable(exc: DBAPIError) -> bool:
+    """Return whether the database cannot answer now; any other error is a bug, which no repetition mends."""
+    if exc.connection_invalidated:
+        return True
+    if isinstance(exc.orig, sqlite3.Error):
+        # The low byte is the primary code. Python's own errors, such as a value it cannot bind, have none.
+        return getattr(exc.orig, "sqlite_errorcode", 0) & 0xFF in _UNAVAILABLE_CODES
+    state = getattr(exc.orig, "sqlstate", None)
+    if state is None:
+        return isinstance(exc, OperationalError | InterfaceError)
+    return str(state).startswith(_UNAVAILABLE_STATES)
+
+
+@contextmanager
+def impatient(db: DatabaseConnection) -> Iterator[None]:
+    """Let what runs inside fail at once where SQLite is locked, without the wait for the lock."""
+    if db.dialect.name != "sqlite":
+        yield
+        return
+    wait_ms = db.exec_driver_sql("PRAGMA busy_timeout").scalar()
+    db.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        db.exec_driver_sql(f"PRAGMA busy_timeout = {wait_ms}")
 
 
 def _is_retried(cause: BaseException | None) -> bool:

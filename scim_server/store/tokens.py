@@ -20,6 +20,7 @@ from scim_server.store.session import (
     Store,
     Tenant,
     begin_platform,
+    impatient,
     new_id,
 )
 from scim_server.store.tables import connections, organizations, tokens
@@ -162,12 +163,18 @@ def _scopes(scope: str) -> frozenset[str]:
 
 def _touch(store: Store, digest: str, now: datetime) -> None:
     """Write when a token was last used, unless another worker did or the database is busy."""
-    statement = update(tokens).where(
-        tokens.c.digest == digest,
-        or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at <= now - LAST_USED_INTERVAL),
+    # NB: waits for no lock, so that a read is not held up by a writer: SQLite has one lock, PostgreSQL skips.
+    due = (
+        select(tokens.c.digest)
+        .where(
+            tokens.c.digest == digest,
+            or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at <= now - LAST_USED_INTERVAL),
+        )
+        .with_for_update(skip_locked=True)
     )
     try:
-        with begin_platform(store, write=True) as platform:
-            platform.db.execute(statement.values(last_used_at=now))
+        # One statement, which is its own transaction.
+        with begin_platform(store, write=False) as platform, impatient(platform.db):
+            platform.db.execute(update(tokens).where(tokens.c.digest.in_(due)).values(last_used_at=now))
     except UnavailableException:
         return  # A time of use is worth no request.

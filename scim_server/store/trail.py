@@ -50,10 +50,9 @@ def _parts(changes: Mapping[str, Any], added: Sequence[str], removed: Sequence[s
     if not added and not removed:
         yield changes
         return
-    for first in range(0, max(len(added), len(removed)), MEMBERS_PER_ROW):
-        members = {
-            name: list(ids[first : first + MEMBERS_PER_ROW])
-            for name, ids in (("added", added), ("removed", removed))
-            if ids[first : first + MEMBERS_PER_ROW]
-        }
+    moves = [("added", each) for each in added] + [("removed", each) for each in removed]
+    for first in range(0, len(moves), MEMBERS_PER_ROW):
+        members: dict[str, list[str]] = {}
+        for name, member_id in moves[first : first + MEMBERS_PER_ROW]:
+            members.setdefault(name, []).append(member_id)
         yield {**(changes if first == 0 else {}), "members": members}
