@@ -4,22 +4,20 @@ The roof: :func:`create_app` wires the floors in their order, ``protocol``, ``st
 ``web``.
 """
 
-import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
-import structlog
 from flask import Flask, request
 
 from scim_server.config import Settings, read_settings
+from scim_server.logs import configure_logging
 from scim_server.protocol.catalog import Catalog, CatalogError, build_catalog
 from scim_server.protocol.cursors import CursorKey
 from scim_server.store.session import Store, open_store
 from scim_server.store.tokens import DigestKey
 from scim_server.web import health, requests
-from scim_server.web.scim import bulk, discovery, resources, search
+from scim_server.web.scim import bulk, discovery, me, resources, search
 from scim_server.web.scim.authentication import authenticate_request
 from scim_server.web.site import Site, extension_key
 
@@ -34,7 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     :raises CatalogError: When a schema file is.
     """
     settings = settings or read_settings()
-    configure_logging()
+    configure_logging(settings.log_format)
     app = Flask("scim_server", static_folder=None)
     app.request_class = requests.ScimRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
@@ -49,7 +47,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     requests.install(app)
     app.register_blueprint(health.blueprint)
-    for blueprint in (discovery.blueprint, search.blueprint, bulk.blueprint, resources.blueprint):
+    for blueprint in (
+        discovery.blueprint,
+        search.blueprint,
+        bulk.blueprint,
+        me.blueprint,
+        resources.blueprint,
+    ):
         app.register_blueprint(blueprint, url_prefix=requests.SCIM_PREFIX)
     app.before_request(_authenticate_scim)
     return app
@@ -90,19 +94,3 @@ def _json_files(directory: Path) -> Iterator[tuple[str, dict[str, object]]]:
         if not isinstance(content, dict):
             raise CatalogError(f"{path}: must be a JSON object")
         yield str(path), content
-
-
-def configure_logging() -> None:
-    """Write logs as one JSON object a line, to standard output."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Without the local variables of the frames: they hold people and secrets.
-            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
-            structlog.processors.JSONRenderer(serializer=orjson.dumps),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stdout.buffer),
-        cache_logger_on_first_use=True,
-    )

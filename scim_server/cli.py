@@ -3,12 +3,13 @@
 Exit codes: 0 done; 1 refused or failed, the reason on standard error; 2 wrong usage.
 """
 
+import errno
 import getpass
 import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -27,16 +28,19 @@ from scim_server.actions.organizations import (
     DEFAULT_CONNECTION,
     SCOPES,
     UnknownError,
+    change_connection,
     create_connection,
     create_organization,
     issue_token,
     operator_credentials,
     revoke,
 )
-from scim_server.config import SettingError, Settings, read_settings
+from scim_server.config import SettingError, Settings, read_database_url, read_settings
 from scim_server.protocol.catalog import CatalogError
 from scim_server.protocol.profiles import PROFILES
+from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE, Provisioning
 from scim_server.store.connections import list_connections
+from scim_server.store.failures import failure_reason
 from scim_server.store.migrate import is_current, upgrade
 from scim_server.store.organizations import find_organization, list_organizations
 from scim_server.store.session import Actor, Credentials, Store, Tenant, begin, begin_platform
@@ -46,6 +50,8 @@ _PACKAGED_GUNICORN = Path(__file__).with_name("_gunicorn.conf.py")
 _SOURCE_GUNICORN = Path(__file__).parent.parent / "gunicorn.conf.py"
 _DEMO = Path(".demo")
 _DEMO_SLUG = "demo"
+_DEFAULT_BIND = "127.0.0.1:8000"
+_UNFOLDED = 1_000
 
 
 def _actor() -> str:
@@ -54,6 +60,22 @@ def _actor() -> str:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):
         return "cli"
+
+
+class _Commands(click.Group):
+    """Says in JSON, where ``--json`` asks for it, that a command is used wrongly."""
+
+    def main(self, args: Sequence[str] | None = None, *positional: Any, **options: Any) -> Any:
+        arguments = sys.argv[1:] if args is None else list(args)
+        if "--json" not in arguments:
+            return super().main(args, *positional, **options)
+        try:
+            sys.exit(super().main(args, *positional, **{**options, "standalone_mode": False}))
+        except click.ClickException as exc:
+            click.echo(orjson.dumps({"error": exc.format_message()}).decode(), err=True)
+            sys.exit(exc.exit_code)
+        except click.Abort:
+            sys.exit(1)
 
 
 def _fail(message: str, *, as_json: bool) -> NoReturn:
@@ -69,10 +91,15 @@ def _command(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(as_json: bool, **arguments: Any) -> None:
         try:
             function(as_json=as_json, **arguments)
-        except SCIMException as exc:
-            _fail(exc.detail, as_json=as_json)
         except (SettingError, CatalogError, UnknownError, ValueError) as exc:
             _fail(str(exc), as_json=as_json)
+        except OSError as exc:
+            _fail(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc), as_json=as_json)
+        except Exception as exc:
+            reason = failure_reason(exc) or (exc.detail if isinstance(exc, SCIMException) else None)
+            if reason is None:
+                raise
+            _fail(reason, as_json=as_json)
 
     return run
 
@@ -81,7 +108,8 @@ def _show(value: Any, text: str | Table, *, as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2).decode())
     elif isinstance(text, Table):
-        Console().print(text)
+        # Another program gets whole lines: there is no terminal to fold them for.
+        Console(width=None if sys.stdout.isatty() else _UNFOLDED).print(text)
     else:
         click.echo(text)
 
@@ -117,7 +145,7 @@ def _organization(slug: str, *, write: bool) -> Iterator[tuple[Tenant, Settings]
         yield tenant, settings
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="scim-server")
 def main() -> None:
     """A SCIM 2.0 identity provisioning server; settings are environment variables SCIM_SERVER_*."""
@@ -132,8 +160,11 @@ def serve(demo: bool, port: int | None, as_json: bool) -> None:
     environ = dict(os.environ)
     if port:
         environ["SCIM_SERVER_BIND"] = f"127.0.0.1:{port}"
+    elif demo:
+        environ["SCIM_SERVER_BIND"] = _DEFAULT_BIND
+    _check_port(environ.get("SCIM_SERVER_BIND") or _DEFAULT_BIND)
     if demo:
-        _prepare_demo(environ, port or 8000, as_json=as_json)
+        _prepare_demo(environ, as_json=as_json)
     else:
         _store(read_settings(environ))
     configuration = _PACKAGED_GUNICORN if _PACKAGED_GUNICORN.exists() else _SOURCE_GUNICORN
@@ -142,17 +173,30 @@ def serve(demo: bool, port: int | None, as_json: bool) -> None:
     os.execve(sys.executable, command, environ)  # noqa: S606  # our own interpreter, no shell
 
 
-def _prepare_demo(environ: dict[str, str], port: int, *, as_json: bool) -> None:
-    """Make the demo's database, organization and token where they are missing, and print them."""
-    with socket.socket() as probe:
+def _check_port(bind: str) -> None:
+    """Refuse a port that is in use, for which gunicorn would try and wait; what is no HOST:PORT is left to it."""
+    host, _, port = bind.rpartition(":")
+    if not port.isdigit() or host in ("unix", "fd"):
+        return
+    with socket.socket(socket.AF_INET6 if host.startswith("[") else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise SettingError(f"port {port} is in use; choose another: make run PORT=8001") from None
+            probe.bind((host.strip("[]"), int(port)))
+        except (OSError, OverflowError) as exc:
+            if getattr(exc, "errno", None) == errno.EADDRINUSE:
+                raise SettingError(
+                    f"port {port} is in use; choose another: scim-server serve --port 8001, make run PORT=8001"
+                ) from None
+            raise SettingError(f"cannot listen on {bind}: {exc}") from None
+
+
+def _prepare_demo(environ: dict[str, str], *, as_json: bool) -> None:
+    """Make the demo's database, organization and token where they are missing, and print them."""
     _DEMO.mkdir(mode=0o700, exist_ok=True)
     environ["SCIM_SERVER_DATABASE_URL"] = f"sqlite:///{(_DEMO / 'scim-server.db').absolute()}"
     environ["SCIM_SERVER_SECRET_KEY"] = _kept(_DEMO / "secret-key", lambda: secrets.token_urlsafe(48))
+    environ.setdefault("SCIM_SERVER_LOG_FORMAT", "text")
+    environ.setdefault("SCIM_SERVER_WORKERS", "2")
     settings = read_settings(environ)
     upgrade(settings.database_url)
     store = _store(settings)
@@ -166,7 +210,7 @@ def _prepare_demo(environ: dict[str, str], port: int, *, as_json: bool) -> None:
     except UnauthorizedException:
         (_DEMO / "token").unlink()
         token = _kept(_DEMO / "token", lambda: _demo_token(store, key))
-    base_url = f"http://127.0.0.1:{port}/scim/v2"
+    base_url = f"http://{environ['SCIM_SERVER_BIND']}/scim/v2"
     _show(
         {"scim_base_url": base_url, "token": token},
         f"SCIM base URL  {base_url}\n"
@@ -200,7 +244,7 @@ def db() -> None:
 @_command
 def db_upgrade(as_json: bool) -> None:
     """Bring the database to the newest version, as its owner."""
-    upgrade(read_settings().database_url)
+    upgrade(read_database_url())
     _show({"upgraded": True}, "The database is at the newest version.", as_json=as_json)
 
 
@@ -235,6 +279,18 @@ def connection() -> None:
     """Connections: the identity providers and HR systems of an organization."""
 
 
+def _rules(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the rules of a connection for what is provisioned again."""
+    options = (
+        click.option("--on-inactive", type=click.Choice(ON_INACTIVE), help="A POST of an inactive user's userName."),
+        click.option("--on-existing", type=click.Choice(ON_EXISTING), help="A POST of a userName from elsewhere."),
+        click.option("--on-delete", type=click.Choice(ON_DELETE), help="A DELETE: for good, or with a tombstone."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 @connection.command("create")
 @click.argument("org")
 @click.argument("name")
@@ -245,12 +301,29 @@ def connection() -> None:
     show_default=True,
     help="The client profile: how far requests may depart from the RFCs.",
 )
+@_rules
 @_command
-def connection_create(org: str, name: str, client: str, as_json: bool) -> None:
+def connection_create(org: str, name: str, client: str, as_json: bool, **rules: Any) -> None:
     """Create a connection of the organization ORG."""
+    provisioning = Provisioning(**{key: value for key, value in rules.items() if value})
     with _organization(org, write=True) as (tenant, _):
-        created = create_connection(tenant, name, client)
+        created = create_connection(tenant, name, client, provisioning)
     _show(asdict(created), f"Created the connection {created.name} ({client}).", as_json=as_json)
+
+
+@connection.command("change")
+@click.argument("org")
+@click.argument("name")
+@click.option("--client", type=click.Choice(sorted(PROFILES)), help="The client profile.")
+@click.option("--enable/--disable", "enabled", default=None, help="Whether its tokens are taken.")
+@_rules
+@_command
+def connection_change(org: str, name: str, client: str | None, as_json: bool, **changes: Any) -> None:
+    """Change a connection of the organization ORG; it holds for the next request."""
+    given = {key: value for key, value in {"profile": client, **changes}.items() if value is not None}
+    with _organization(org, write=True) as (tenant, _):
+        changed = change_connection(tenant, name, given)
+    _show(asdict(changed), f"Changed the connection {changed.name}.", as_json=as_json)
 
 
 @connection.command("list")
@@ -272,14 +345,15 @@ def token() -> None:
 @click.argument("org")
 @click.option("--connection", "name", default=DEFAULT_CONNECTION, show_default=True, help="The connection it is for.")
 @click.option("--scope", default="scim", show_default=True, help=f"One or several of: {', '.join(SCOPES)}.")
+@click.option("--user", help="The userName of the person it stands for; such a token reaches /Me alone.")
 @click.option("--expires-in-days", type=click.IntRange(1, 3650), help="How long it lives; without, until revoked.")
 @_command
-def token_issue(org: str, name: str, scope: str, expires_in_days: int | None, as_json: bool) -> None:
+def token_issue(org: str, name: str, scope: str, user: str | None, expires_in_days: int | None, as_json: bool) -> None:
     """Issue a token for the organization ORG and print it, this once."""
     lifetime = timedelta(days=expires_in_days) if expires_in_days else None
     with _organization(org, write=True) as (tenant, settings):
         key = DigestKey.derive(settings.secret_key)
-        record, value = issue_token(tenant, key, name, scope, lifetime)
+        record, value = issue_token(tenant, key, name, scope, lifetime, user)
     _show({"token": value, **asdict(record)}, value, as_json=as_json)
 
 

@@ -3,9 +3,13 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 MIN_SECRET_KEY_LENGTH = 32
+LOG_FORMATS = ("json", "text")
+_POSTGRESQL_SCHEMES = ("postgresql", "postgresql+psycopg")
 
 
 class SettingError(ValueError):
@@ -24,6 +28,9 @@ class Settings:
     pool_size: int
     busy_timeout_ms: int
     statement_timeout_ms: int
+    workers: int
+    threads: int
+    log_format: str
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -44,16 +51,49 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     schemas_dir = environ.get("SCIM_SERVER_SCHEMAS_DIR")
     if schemas_dir and not Path(schemas_dir).is_dir():
         raise SettingError(f"SCIM_SERVER_SCHEMAS_DIR must be a directory of .json files, not {schemas_dir!r}")
+    log_format = environ.get("SCIM_SERVER_LOG_FORMAT") or "json"
+    if log_format not in LOG_FORMATS:
+        raise SettingError(f"SCIM_SERVER_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}, not {log_format!r}")
+    threads = _integer(environ, "SCIM_SERVER_THREADS", 4, 1)
     return Settings(
-        database_url=environ.get("SCIM_SERVER_DATABASE_URL") or "sqlite:///scim-server.db",
+        database_url=read_database_url(environ),
         secret_key=secret_key,
         base_url=base_url.rstrip("/") if base_url else None,
         schemas_dir=Path(schemas_dir) if schemas_dir else None,
         max_body_bytes=_integer(environ, "SCIM_SERVER_MAX_BODY_BYTES", 10 * 1024 * 1024, 1_024),
-        pool_size=_integer(environ, "SCIM_SERVER_POOL_SIZE", _integer(environ, "SCIM_SERVER_THREADS", 4, 1), 1),
+        pool_size=_integer(environ, "SCIM_SERVER_POOL_SIZE", threads, 1),
         busy_timeout_ms=_integer(environ, "SCIM_SERVER_BUSY_TIMEOUT_MS", 5_000, 1),
         statement_timeout_ms=_integer(environ, "SCIM_SERVER_STATEMENT_TIMEOUT_MS", 30_000, 1),
+        # Two at least, so that a slow request never stops all others.
+        workers=_integer(environ, "SCIM_SERVER_WORKERS", max(2, os.cpu_count() or 1), 1),
+        threads=threads,
+        log_format=log_format,
     )
+
+
+def read_database_url(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the database URL of an environment, which is all that migrating needs.
+
+    :raises SettingError: When it names no SQLite file and no PostgreSQL database.
+    """
+    url = environ.get("SCIM_SERVER_DATABASE_URL") or "sqlite:///scim-server.db"
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///") and ":memory:" not in url:
+        return url
+    try:
+        address = urlsplit(url)
+        is_postgresql = address.scheme in _POSTGRESQL_SCHEMES and len(address.path) > 1
+        _ = address.port  # Raises for a port that is no number.
+    except ValueError:
+        is_postgresql = False
+    if not is_postgresql:
+        # NB: the URL is not repeated: it holds a password.
+        raise SettingError(
+            "SCIM_SERVER_DATABASE_URL must be sqlite:///FILE (sqlite:////absolute/file) "
+            "or postgresql://USER:PASSWORD@HOST/DATABASE"
+        )
+    if find_spec("psycopg") is None:
+        raise SettingError("PostgreSQL needs its driver: pip install 'scim-server[postgres]'")
+    return url
 
 
 def _integer(environ: Mapping[str, str], name: str, default: int, minimum: int) -> int:

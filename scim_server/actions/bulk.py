@@ -49,6 +49,8 @@ class PreparedBulk:
     request: BulkRequest
     groups: Sequence[tuple[int, ...]]
     operations: tuple[_Prepared, ...]
+    ids: Mapping[str, str]
+    leniences: Leniences
 
 
 def prepare_bulk(request: BulkRequest, catalog: Catalog, leniences: Leniences) -> PreparedBulk:
@@ -65,7 +67,7 @@ def prepare_bulk(request: BulkRequest, catalog: Catalog, leniences: Leniences) -
             others = frozenset(operations[index].resource_id for index in circle)
             for index in circle:
                 operations[index] = _in_circle(operations[index], others, leniences)
-    return PreparedBulk(request, groups, tuple(operations))
+    return PreparedBulk(request, groups, tuple(operations), ids, leniences)
 
 
 def _in_circle(prepared: _Prepared, others: frozenset[str | None], leniences: Leniences) -> _Prepared:
@@ -136,11 +138,13 @@ def run_bulk(tenant: Tenant, bulk: PreparedBulk, base_url: str) -> list[BulkResu
     """
     results: dict[int, BulkResult] = {}
     failed: set[str] = set()
+    # Where a POST took over a user who was there before, its bulkId is the id of that user.
+    taken: dict[str, str] = {}
     for group in bulk.groups:
         limit = bulk.request.fail_on_errors
         if limit is not None and sum(each.status >= 400 for each in results.values()) >= limit:
             break
-        for index, result in _run_group(tenant, bulk, group, failed, base_url).items():
+        for index, result in _run_group(tenant, bulk, group, failed, taken, base_url).items():
             results[index] = result
             if result.status >= 400 and result.operation.method == "POST" and result.operation.bulk_id:
                 failed.add(result.operation.bulk_id)
@@ -148,10 +152,15 @@ def run_bulk(tenant: Tenant, bulk: PreparedBulk, base_url: str) -> list[BulkResu
 
 
 def _run_group(
-    tenant: Tenant, bulk: PreparedBulk, group: tuple[int, ...], failed: set[str], base_url: str
+    tenant: Tenant,
+    bulk: PreparedBulk,
+    group: tuple[int, ...],
+    failed: set[str],
+    taken: dict[str, str],
+    base_url: str,
 ) -> dict[int, BulkResult]:
     """Run one operation, or creations that refer to each other in a circle, behind one savepoint."""
-    operations = [(index, bulk.operations[index]) for index in group]
+    operations = [(index, _after_taking(bulk, index, taken, tenant.catalog)) for index in group]
     stored: dict[int, StoredResource | None] = {}
     at = group[0]
     try:
@@ -159,6 +168,7 @@ def _run_group(
             for at, prepared in operations:
                 stored[at] = _run(tenant, prepared, failed)
             for at, prepared in operations:
+                _note_taken(prepared, stored[at], taken, in_circle=len(group) > 1)
                 if prepared.finish is not None:
                     stored[at] = prepared.finish(tenant)
     except SCIMException as exc:
@@ -177,10 +187,27 @@ def _run(tenant: Tenant, prepared: _Prepared, failed: set[str]) -> StoredResourc
     return prepared.run(tenant)
 
 
+def _after_taking(bulk: PreparedBulk, index: int, taken: Mapping[str, str], catalog: Catalog) -> _Prepared:
+    """Return an operation, read again where it refers to a user who was taken over."""
+    operation = bulk.request.operations[index]
+    if references(operation) & taken.keys():
+        return _prepare(operation, {**bulk.ids, **taken}, catalog, bulk.leniences)
+    return bulk.operations[index]
+
+
+def _note_taken(prepared: _Prepared, stored: StoredResource | None, taken: dict[str, str], *, in_circle: bool) -> None:
+    if stored is None or stored.id == prepared.resource_id:
+        return
+    if in_circle:
+        raise ConflictException(detail="a circle of references cannot take over a user who exists already")
+    if prepared.operation.bulk_id is not None:
+        taken[prepared.operation.bulk_id] = stored.id
+
+
 def _success(prepared: _Prepared, stored: StoredResource | None, base_url: str) -> BulkResult:
-    place = _location(prepared, base_url)
     if stored is None:
-        return BulkResult(prepared.operation, 204, place)
+        return BulkResult(prepared.operation, 204, _location(prepared, base_url))
+    place = _location(replace(prepared, resource_id=stored.id), base_url)
     status = 201 if prepared.operation.method == "POST" else 200
     return BulkResult(prepared.operation, status, place, etag(stored.version, None))
 

@@ -1,16 +1,22 @@
 """Organizations, their connections, and the tokens of those, as an operator sets them up."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import timedelta
+from typing import Any
 
 from scim_server.protocol.profiles import PROFILES
+from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
 from scim_server.store.connections import (
     ConnectionRecord,
     find_connection,
     insert_connection,
     list_connections,
+    update_connection,
 )
 from scim_server.store.organizations import Organization, find_organization, insert_organization
+from scim_server.store.resources import find_namesake
 from scim_server.store.session import Actor, Credentials, Platform, Store, Tenant, begin_platform, new_id
 from scim_server.store.tokens import DigestKey, TokenRecord, insert_token, revoke_token
 from scim_server.store.trail import record
@@ -62,7 +68,9 @@ def create_organization(platform: Platform, store: Store, slug: str, name: str, 
     return organization
 
 
-def create_connection(tenant: Tenant, name: str, profile: str) -> ConnectionRecord:
+def create_connection(
+    tenant: Tenant, name: str, profile: str, provisioning: Provisioning = DEFAULT_PROVISIONING
+) -> ConnectionRecord:
     """Create a connection for an identity provider or HR system.
 
     :raises ValueError: When the profile is unknown, or the name is empty or taken.
@@ -71,11 +79,31 @@ def create_connection(tenant: Tenant, name: str, profile: str) -> ConnectionReco
         raise ValueError(f"{profile!r} is not a client profile; accepted: {', '.join(sorted(PROFILES))}")
     if not name.strip() or len(name) > 200:
         raise ValueError("the name of a connection must have 1 to 200 characters")
-    connection = ConnectionRecord(new_id(), name.strip(), profile, True, tenant.now)
+    rules = asdict(provisioning)
+    connection = ConnectionRecord(new_id(), name.strip(), profile, True, tenant.now, **rules)
     insert_connection(tenant, connection)
-    changes = {"name": {"to": connection.name}, "profile": {"to": profile}}
+    changes = {key: {"to": value} for key, value in {"name": connection.name, "profile": profile, **rules}.items()}
     record(tenant, "connection.create", "Connection", connection.id, changes)
     return connection
+
+
+def change_connection(tenant: Tenant, name: str, changes: Mapping[str, Any]) -> ConnectionRecord:
+    """Change the profile, the rules or the state of a connection; it holds for the next request.
+
+    :param changes: New values of ``profile``, ``enabled``, ``on_inactive``, ``on_existing``, ``on_delete``.
+    :raises UnknownError: When the organization has no connection of that name.
+    """
+    before = get_connection(tenant, name)
+    after = replace(before, **changes)
+    update_connection(tenant, after)
+    changed = {
+        key: {"from": getattr(before, key), "to": value}
+        for key, value in changes.items()
+        if getattr(before, key) != value
+    }
+    if changed:
+        record(tenant, "connection.change", "Connection", after.id, changed)
+    return after
 
 
 def get_connection(tenant: Tenant, name: str) -> ConnectionRecord:
@@ -91,23 +119,39 @@ def get_connection(tenant: Tenant, name: str) -> ConnectionRecord:
 
 
 def issue_token(
-    tenant: Tenant, key: DigestKey, connection_name: str, scope: str, lifetime: timedelta | None
+    tenant: Tenant,
+    key: DigestKey,
+    connection_name: str,
+    scope: str,
+    lifetime: timedelta | None,
+    user_name: str | None = None,
 ) -> tuple[TokenRecord, str]:
     """Issue a bearer token for a connection; the token itself is returned this once.
 
-    :raises UnknownError: When the connection does not exist.
+    :param user_name: The userName of the person the token stands for; it then has the scope ``me`` alone.
+    :raises UnknownError: When the connection or the user does not exist.
     :raises ValueError: When a scope is unknown.
     """
+    user_id = None
+    if user_name is not None:
+        scope, user_id = "me", _user_id(tenant, user_name)
     scopes = scope.split()
-    unknown = [each for each in scopes if each not in SCOPES]
+    unknown = [each for each in scopes if each not in SCOPES and user_id is None]
     if unknown or not scopes:
         raise ValueError(f"{scope!r} is not a scope; accepted: {', '.join(SCOPES)}")
     connection = get_connection(tenant, connection_name)
     expires_at = None if lifetime is None else tenant.now + lifetime
-    issued, token = insert_token(tenant, key, connection.id, " ".join(scopes), expires_at)
-    changes = {"connection": {"to": connection.name}, "scope": {"to": issued.scope}}
+    issued, token = insert_token(tenant, key, connection.id, " ".join(scopes), expires_at, user_id)
+    changes = {"connection": {"to": connection.name}, "scope": {"to": issued.scope}, "user": {"to": user_id}}
     record(tenant, "token.issue", "Token", issued.id, changes)
     return issued, token
+
+
+def _user_id(tenant: Tenant, user_name: str) -> str:
+    found = find_namesake(tenant, tenant.catalog.by_name("User"), {"userName": user_name})
+    if found is None:
+        raise UnknownError(f"there is no user {user_name!r} in this organization")
+    return found[0].id
 
 
 def revoke(tenant: Tenant, token_id: str) -> bool:

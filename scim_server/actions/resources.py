@@ -12,18 +12,22 @@ import orjson
 from scim2_models import InvalidValueException, MutabilityException, PreconditionFailedException
 
 from scim_server.protocol.catalog import ResourceDefinition
-from scim_server.protocol.documents import KEPT, Document, Parts, read_resource, split
+from scim_server.protocol.comparison import prepared_password
+from scim_server.protocol.documents import KEPT, Document, Parts, read_resource, split, with_schemas
 from scim_server.protocol.members import AddMembers, MemberStep, ReplaceMembers
-from scim_server.protocol.patch import Patch, apply_writes, read_patch, same_documents
+from scim_server.protocol.patch import Patch, read_patch
 from scim_server.protocol.profiles import Leniences
 from scim_server.protocol.replies import StoredResource, row_versions
+from scim_server.protocol.writes import apply_writes, same_documents
 from scim_server.store.memberships import apply_step
 from scim_server.store.passwords import clear_password, digest_password, set_password
 from scim_server.store.resources import (
     LockedResource,
     as_stored,
     delete_resource,
+    find_namesake,
     insert_resource,
+    insert_tombstone,
     lock_resource,
     touch_resource,
     update_resource,
@@ -71,7 +75,7 @@ def _digested(password: Any) -> Any:
         return password
     if not 0 < len(password) <= MAX_PASSWORD_LENGTH:
         raise InvalidValueException(detail=f"password must have 1 to {MAX_PASSWORD_LENGTH} characters")
-    return digest_password(password)
+    return digest_password(prepared_password(password))
 
 
 def create(
@@ -79,10 +83,15 @@ def create(
 ) -> StoredResource:
     """Create a resource; ``active`` is true unless it was sent as false.
 
+    Where the connection says so, the user who has that userName already is taken instead.
+
     :param resource_id: Its id, where one was chosen before.
     :raises UniquenessException: When its unique attribute has a value that is taken.
     :raises InvalidValueException: When a member does not exist.
     """
+    taken = _take_namesake(tenant, definition, parts)
+    if taken is not None:
+        return taken
     resource_id = resource_id or new_id()
     active = parts.active is not False if definition.has_active else None
     stored = insert_resource(tenant, definition, resource_id, parts.document, active)
@@ -92,6 +101,27 @@ def create(
     changes = _changes({}, parts.document, None, active, parts.password)
     record(tenant, _verb(definition, "create"), definition.name, resource_id, changes, added=added)
     return stored
+
+
+def _take_namesake(tenant: Tenant, definition: ResourceDefinition, parts: Parts) -> StoredResource | None:
+    """Reactivate or adopt the user who has the userName sent, where the connection's rules say so."""
+    rules = tenant.provisioning
+    if not definition.is_user or (rules.on_inactive, rules.on_existing) == ("refuse", "refuse"):
+        return None
+    found = find_namesake(tenant, definition, parts.document)
+    if found is None:
+        return None
+    locked, managed_by = found
+    own = managed_by == tenant.connection_id
+    if not (rules.on_existing == "adopt" and not own) and not (
+        rules.on_inactive == "reactivate" and own and locked.active is False
+    ):
+        return None  # The database refuses it.
+    old = orjson.loads(locked.document)
+    # What another hand wrote and this client did not send stays.
+    document = parts.document if own else with_schemas({**old, **parts.document}, definition)
+    state = _State(document, parts.active is not False, parts.password)
+    return _store(tenant, definition, locked, old, state, (), "reactivate" if own else "adopt", adopt=True)
 
 
 def replace_resource(
@@ -140,13 +170,15 @@ def patch_resource(
 
 
 def delete(tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_match: str | None) -> None:
-    """Delete a resource (RFC 7644 §3.6), leaving no membership behind.
+    """Delete a resource (RFC 7644 §3.6), leaving no membership behind, and a tombstone by setting.
 
     :raises NotFoundException: When there is no such resource.
     :raises PreconditionFailedException: When ``if_match`` names another version.
     """
     locked = delete_resource(tenant, definition, resource_id)
     _check_version(locked, if_match)
+    if definition.is_user and tenant.provisioning.on_delete == "soft":
+        insert_tombstone(tenant, definition, locked)
     unique = definition.unique_attribute
     changes = {unique.name: {"from": orjson.loads(locked.document).get(unique.name)}} if unique else {}
     record(tenant, _verb(definition, "delete"), definition.name, resource_id, changes)
@@ -175,12 +207,14 @@ def _store(
     state: _State,
     steps: Sequence[MemberStep],
     verb: str,
+    *,
+    adopt: bool = False,
 ) -> StoredResource:
     """Store a new state where it differs from the old one, and say so in the trail."""
     added, removed = _apply_steps(tenant, locked.id, steps)
     changed = locked.active != state.active or not same_documents(old, state.document)
-    if changed:
-        stored = update_resource(tenant, definition, locked, state.document, state.active)
+    if changed or adopt:
+        stored = update_resource(tenant, definition, locked, state.document, state.active, adopt=adopt)
     elif added or removed or state.password is not KEPT:
         stored = touch_resource(tenant, locked)
     else:

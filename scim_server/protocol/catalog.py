@@ -1,7 +1,7 @@
 """What a server serves: schemas and resource types, read from their RFC 7643 §6 and §7 JSON."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -33,6 +33,7 @@ class AttributeDefinition:
     returned: str = "default"
     uniqueness: str = "none"
     reference_types: tuple[str, ...] = ()
+    is_user_name: bool = False
     sub_attributes: Mapping[str, "AttributeDefinition"] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -265,6 +266,8 @@ def _definition(
             required=bool(extension.get("required")),
             attributes=_attributes(extension_schema.get("attributes") or [], extension_source),
         )
+    if str(schema["id"]) == USER_URN:
+        declared = MappingProxyType({**declared, "username": replace(declared["username"], is_user_name=True)})
     attributes = {**_COMMON, **declared}
     _refuse_secrets(name, schema, declared, extensions.values(), schema_source)
     model = models.model_for(name)

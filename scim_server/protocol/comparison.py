@@ -6,7 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 from unicodedata import normalize
 
+from precis_i18n import get_profile
+
 from scim_server.protocol.catalog import AttributeDefinition, Attributes, ResourceDefinition
+
+_USERNAME = get_profile("UsernameCaseMapped")
+_PASSWORD = get_profile("OpaqueString")
 
 
 def comparison_key(value: str, *, case_exact: bool) -> str:
@@ -18,6 +23,36 @@ def comparison_key(value: str, *, case_exact: bool) -> str:
         return value if case_exact else value.lower()
     normalized = normalize("NFC", value)
     return normalized if case_exact else normalize("NFC", normalized.lower())
+
+
+def attribute_key(value: str, definition: AttributeDefinition) -> str:
+    """Return the string that stands for a value of an attribute in comparisons."""
+    if definition.is_user_name and not value.isascii():
+        return user_name_key(value)
+    return comparison_key(value, case_exact=definition.case_exact)
+
+
+def user_name_key(value: str) -> str:
+    """Return a userName prepared by UsernameCaseMapped (RFC 8265 §3.3), as RFC 7644 §5 asks.
+
+    A name outside the profile, with spaces or symbols, is never refused: it has the key of any
+    other string.
+    """
+    try:
+        return str(_USERNAME.enforce(value))
+    except UnicodeEncodeError:
+        return comparison_key(value, case_exact=False)
+
+
+def prepared_password(value: str) -> str:
+    """Return a password prepared by OpaqueString (RFC 8265 §4.2), so that it is the same on every keyboard.
+
+    A password outside the profile is taken as it is.
+    """
+    try:
+        return str(_PASSWORD.enforce(value))
+    except UnicodeEncodeError:
+        return value
 
 
 def read_date_time(value: str) -> datetime:
@@ -52,7 +87,7 @@ def _fold_one(value: Any, definition: AttributeDefinition) -> Any:
         return fixed_width(read_date_time(value))
     if definition.type == "binary":
         return base64.b64encode(read_binary(value)).decode()
-    return comparison_key(value, case_exact=definition.case_exact)
+    return attribute_key(value, definition)
 
 
 def _fold_object(values: dict[str, Any], attributes: Attributes) -> dict[str, Any]:

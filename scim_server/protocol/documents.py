@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from scim2_models import InvalidSyntaxException, InvalidValueException
+from scim2_models import InvalidSyntaxException, InvalidValueException, SCIMException
 
 from scim_server.protocol.catalog import AttributeDefinition, Attributes, ResourceDefinition
 from scim_server.protocol.comparison import read_binary, read_date_time
@@ -111,7 +111,7 @@ def _read_members(payload: Mapping[str, Any], definition: ResourceDefinition, le
             leniences.count("core_attributes_under_urn")
             document.update(_read_members({**value, "schemas": None}, definition, leniences))
         else:
-            _unknown(name, leniences)
+            _unknown(name, leniences, InvalidSyntaxException)
     _check_schemas(sent_schemas, definition, leniences)
     return document
 
@@ -151,7 +151,7 @@ def _read_extension(value: Any, attributes: Attributes, urn: str, leniences: Len
         return None
     if not isinstance(value, dict):
         _refuse(f"{urn} must be an object")
-    return _read_object(value, attributes, f"{urn}:", leniences)
+    return _read_object(value, attributes, f"{urn}:", leniences, InvalidSyntaxException)
 
 
 def read_value(value: Any, definition: AttributeDefinition, path: str, leniences: Leniences) -> Any:
@@ -231,12 +231,18 @@ def _read_complex(value: Any, definition: AttributeDefinition, path: str, lenien
     return read or None
 
 
-def _read_object(value: dict[str, Any], attributes: Attributes, prefix: str, leniences: Leniences) -> Document:
+def _read_object(
+    value: dict[str, Any],
+    attributes: Attributes,
+    prefix: str,
+    leniences: Leniences,
+    unknown: type[SCIMException] = InvalidValueException,
+) -> Document:
     read: Document = {}
     for name, item in value.items():
         definition = attributes.get(name.lower())
         if definition is None:
-            _unknown(prefix + name, leniences)
+            _unknown(prefix + name, leniences, unknown)
         elif not definition.read_only:
             element = read_value(item, definition, prefix + definition.name, leniences)
             if element is not None:
@@ -267,9 +273,10 @@ def _check_required(document: Mapping[str, Any], attributes: Attributes, prefix:
             _refuse(f"{prefix}{definition.name} is required")
 
 
-def _unknown(name: str, leniences: Leniences) -> None:
+def _unknown(name: str, leniences: Leniences, error: type[SCIMException]) -> None:
+    """Drop or refuse a name no schema declares: the body does not fit its schema, or a value its attribute."""
     if not leniences.profile.ignores_unknown:
-        raise InvalidSyntaxException(detail=f"{name[:200]!r} is not an attribute of any schema of this resource")
+        raise error(detail=f"{name[:200]!r} is not an attribute of any schema of this resource")
     leniences.count("unknown_attribute")
 
 

@@ -34,7 +34,7 @@ from scim_server.protocol.catalog import (
     ExtensionDefinition,
     ResourceDefinition,
 )
-from scim_server.protocol.comparison import comparison_key, read_binary, read_date_time
+from scim_server.protocol.comparison import attribute_key, read_binary, read_date_time
 
 MAX_FILTER_LENGTH = 8_000
 MAX_COMPARISONS = 200
@@ -193,7 +193,7 @@ def _check_characters(node: Comparison, value: str) -> None:
 def comparable(value: Any, attribute: AttributeDefinition) -> Any:
     """Return a value, of a document or of a filter, in the form it is compared in."""
     if attribute.type in TEXT_TYPES and isinstance(value, str):
-        return comparison_key(value, case_exact=attribute.case_exact)
+        return attribute_key(value, attribute)
     if attribute.type == "dateTime" and isinstance(value, datetime):
         # NB: a moment without an offset is taken as UTC, as it is when it is stored.
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -400,7 +400,7 @@ def _only_value(node: FilterNode, attribute: AttributeDefinition) -> str | None:
             and term.attr_path.sub_attr is None
             and isinstance(term.value, str)
         ):
-            return comparison_key(term.value, case_exact=value.case_exact)
+            return attribute_key(term.value, value)
     return None
 
 

@@ -54,19 +54,19 @@ def apply_writes(
 
 def _apply(document: Document, write: Write, definition: ResourceDefinition, leniences: Leniences) -> None:
     target = write.target
+    extension = definition.extensions[target.container.lower()] if target.container else None
+    holder = document.get(extension.urn, {}) if extension else document
     if target.attribute is None:
-        extension = definition.extensions[(target.container or "").lower()]
-        _keep_immutable(document.pop(extension.urn, {}), extension.attributes)
-        return
-    holder = document if target.container is None else document.get(target.container, {})
-    if target.attribute.multi_valued:
+        _keep_immutable(holder, extension.attributes if extension else definition.attributes)
+        holder = {}
+    elif target.attribute.multi_valued:
         _apply_to_values(holder, write, leniences)
     else:
         _apply_to_value(holder, write)
-    if target.container is not None:
-        document[target.container] = holder
-        if not holder:
-            del document[target.container]
+    if extension and holder:
+        document[extension.urn] = holder
+    elif extension and document.pop(extension.urn, None) and extension.required:
+        raise MutabilityException(detail=f"{extension.urn} is required and cannot be removed")
 
 
 def _apply_to_value(holder: Document, write: Write) -> None:
@@ -93,12 +93,11 @@ def _apply_to_value(holder: Document, write: Write) -> None:
 
 def _merge(value: Document, write: Write, attribute: AttributeDefinition) -> None:
     """Write the sub-attributes a write names to a complex value; the others stay (RFC 7644 §3.5.2.3)."""
-    reference = write.value.get("$ref")
-    if reference is None and "$ref" in write.value and write.value.get("value") == value.get("value"):
-        # NB: a reference goes with the value it stood for, and stays with one that does not change.
-        del write.value["$ref"]
+    # NB: a reference goes with the value it stood for, and stays with one that does not change.
+    keeps_reference = "value" in write.value and write.value["value"] == value.get("value")
     for name, item in write.value.items():
-        _assign_one(value, attribute.sub_attributes[name.lower()], write.op, item)
+        if not (name == "$ref" and item is None and keeps_reference):
+            _assign_one(value, attribute.sub_attributes[name.lower()], write.op, item)
 
 
 def _assign_one(value: Document, sub_attribute: AttributeDefinition, op: str, item: Any) -> None:
@@ -132,9 +131,12 @@ def _assign(holder: Document, attribute: AttributeDefinition, value: Any) -> Non
 
 def _keep_immutable(removed: Mapping[str, Any], attributes: Attributes) -> None:
     """Refuse to remove an extension or a complex value that holds what is immutable."""
-    for name in removed:
-        if attributes[name.lower()].mutability == "immutable":
+    for name, value in removed.items():
+        attribute = attributes[name.lower()]
+        if attribute.mutability == "immutable":
             raise MutabilityException(detail=f"{name} is immutable once it has a value")
+        if isinstance(value, dict):
+            _keep_immutable(value, attribute.sub_attributes)
 
 
 def _check_sub_attributes(value: Document, attribute: AttributeDefinition) -> None:
@@ -186,13 +188,12 @@ def _apply_to_selection(values: list[Any], write: Write, leniences: Leniences) -
     assert attribute is not None
     assert value_filter is not None
     selected = [value for value in values if matches(value_filter, value, attribute)]
-    unassigns = write.op == "remove" or write.value is None
     if not selected and write.op != "remove":
         return values + _described(value_filter, write, leniences)
     if target.sub_attribute is not None:
         for value in selected:
             _write_sub_attribute(value, write)
-    elif unassigns:
+    elif write.op == "remove" or write.value is None:
         return [value for value in values if not any(value is each for each in selected)]
     elif attribute.is_complex:
         for value in selected:
@@ -260,7 +261,7 @@ def _settle_primary(values: list[Any], before: list[Any], attribute: AttributeDe
 
 def _key(value: Any, attribute: AttributeDefinition) -> bytes:
     """Return what is equal for two values of an attribute that are the same."""
-    return orjson.dumps(fold_one(value, attribute), option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(fold(value, attribute), option=orjson.OPT_SORT_KEYS)
 
 
 def _selects(selector: Any, value: Any, attribute: AttributeDefinition) -> bool:

@@ -250,7 +250,7 @@ class ResourceHolder(JsonHolder):
         if column is not None:
             return column.expression.is_not(None)
         if attribute.name == "meta":
-            return true()
+            return resources.c.version.is_not(None)  # As it always is.
         if is_relation(self._definition, attribute):
             return (has_members if self._definition.is_group else has_groups)(self._tenant)
         return super().assigned(attribute)

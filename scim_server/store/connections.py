@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from scim_server.protocol.provisioning import OnDelete, OnExisting, OnInactive
 from scim_server.store.session import Tenant
 from scim_server.store.tables import connections
 
@@ -16,13 +17,19 @@ class ConnectionNameTakenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRecord:
-    """A connection as it is kept; ``profile`` is the name of its client profile."""
+    """A connection as it is kept; ``profile`` is the name of its client profile.
+
+    The rules ``on_…`` are those of :class:`~scim_server.protocol.provisioning.Provisioning`.
+    """
 
     id: str
     name: str
     profile: str
     enabled: bool
     created_at: datetime
+    on_inactive: OnInactive = "refuse"
+    on_existing: OnExisting = "refuse"
+    on_delete: OnDelete = "hard"
 
 
 _COLUMNS = (
@@ -31,6 +38,9 @@ _COLUMNS = (
     connections.c.profile,
     connections.c.enabled,
     connections.c.created_at,
+    connections.c.on_inactive,
+    connections.c.on_existing,
+    connections.c.on_delete,
 )
 
 
@@ -44,6 +54,16 @@ def insert_connection(tenant: Tenant, record: ConnectionRecord) -> None:
         tenant.db.execute(insert(connections).values(org_id=tenant.org_id, **values))
     except IntegrityError as exc:
         raise ConnectionNameTakenError(f"there is a connection {record.name!r} already") from exc
+
+
+def update_connection(tenant: Tenant, record: ConnectionRecord) -> None:
+    """Store the profile, the rules and the state of a connection."""
+    changed = ("profile", "enabled", "on_inactive", "on_existing", "on_delete")
+    tenant.db.execute(
+        update(connections)
+        .where(connections.c.org_id == tenant.org_id, connections.c.id == record.id)
+        .values({name: getattr(record, name) for name in changed})
+    )
 
 
 def list_connections(tenant: Tenant) -> list[ConnectionRecord]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from scim2_models import InvalidFilterException
 from scim2_models.path import AttrPath, FilterNode
-from sqlalchemy import ColumnElement, FromClause, and_, false, not_, or_, true
+from sqlalchemy import Boolean, ColumnElement, FromClause, and_, literal_column, not_, or_
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.filters import (
@@ -24,11 +24,15 @@ from scim_server.store.session import Tenant
 
 Condition = ColumnElement[bool]
 
+# NB: not true() and false(), which SQLAlchemy folds away together with the org_id beside them.
+_TRUE: Condition = literal_column("(1 = 1)", Boolean)
+_FALSE: Condition = literal_column("(1 = 0)", Boolean)
+
 _SQL: Logic[Condition] = Logic(
-    all=lambda terms: and_(true(), *terms),
-    any=lambda terms: or_(false(), *terms),
+    all=lambda terms: and_(*terms),
+    any=lambda terms: or_(*terms) if terms else _FALSE,
     negate=not_,
-    constant=lambda value: true() if value else false(),
+    constant=lambda value: _TRUE if value else _FALSE,
 )
 
 

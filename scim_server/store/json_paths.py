@@ -194,8 +194,9 @@ def _typed(value: ColumnElement[Any], attribute: AttributeDefinition) -> Scalar:
 
 def _bind_integer(value: int) -> ColumnElement[Any]:
     # SQLite binds 64 bits; beyond them, only the side on which an operand lies matters.
-    bounded = max(-_MAX_INTEGER - 1, min(_MAX_INTEGER, value))
-    return bindparam(None, value, Integer) if bounded == value else bindparam(None, math.copysign(1e300, value), REAL)
+    if -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER:
+        return bindparam(None, value, Integer)
+    return bindparam(None, math.inf if value > 0 else -math.inf, REAL)
 
 
 def _bind_decimal(value: float) -> ColumnElement[Any]:

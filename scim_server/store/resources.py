@@ -11,13 +11,13 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from scim_server.protocol.catalog import ResourceDefinition
-from scim_server.protocol.comparison import comparison_key, fold_document
+from scim_server.protocol.comparison import attribute_key, comparison_key, fold_document
 from scim_server.protocol.documents import Document, display_of
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
 from scim_server.store.memberships import groups_of, members_of
 from scim_server.store.session import Tenant
-from scim_server.store.tables import memberships, resources
+from scim_server.store.tables import memberships, resources, tombstones
 from scim_server.store.visibility import visible_groups
 
 MAX_KEY_BYTES = 1_000
@@ -101,6 +101,18 @@ def lock_resource(tenant: Tenant, definition: ResourceDefinition, resource_id: s
     return LockedResource(*row)
 
 
+def find_namesake(
+    tenant: Tenant, definition: ResourceDefinition, document: Document
+) -> tuple[LockedResource, str | None] | None:
+    """Return the resource that has the unique value of a document, its row held, and who manages it."""
+    row = tenant.db.execute(
+        select(*SHOWN, resources.c.managed_by)
+        .where(*in_scope(tenant, definition), resources.c.unique_key == _unique_key(document, definition))
+        .with_for_update(key_share=True)
+    ).first()
+    return None if row is None else (LockedResource(*row[:-1]), row.managed_by)
+
+
 def insert_resource(
     tenant: Tenant, definition: ResourceDefinition, resource_id: str, document: Document, active: bool | None
 ) -> StoredResource:
@@ -121,6 +133,7 @@ def insert_resource(
         "modified_at": tenant.now,
         "created_by": tenant.author,
         "changed_by": tenant.author,
+        "managed_by": tenant.connection_id,
     }
     _unique(tenant, insert(resources).values(values), definition, document)
     return StoredResource(resource_id, values["document"], active, 1, tenant.now, tenant.now)
@@ -132,8 +145,12 @@ def update_resource(
     locked: LockedResource,
     document: Document,
     active: bool | None,
+    *,
+    adopt: bool = False,
 ) -> StoredResource:
     """Store the new state of a resource whose row is locked.
+
+    :param adopt: Whether the connection that acts provisions the resource from now on.
 
     :raises UniquenessException: When its unique attribute has a value that is taken.
     :raises InvalidValueException: When an indexed value is too long.
@@ -147,6 +164,7 @@ def update_resource(
             version=locked.version + 1,
             modified_at=tenant.now,
             changed_by=tenant.author,
+            **({"managed_by": tenant.connection_id} if adopt else {}),
         )
     )
     _unique(tenant, statement, definition, document)
@@ -167,6 +185,21 @@ def as_stored(locked: LockedResource) -> StoredResource:
     """Return a locked resource as it is, where a request changed nothing."""
     return StoredResource(
         locked.id, locked.document, locked.active, locked.version, locked.created_at, locked.modified_at
+    )
+
+
+def insert_tombstone(tenant: Tenant, definition: ResourceDefinition, deleted: LockedResource) -> None:
+    """Keep the record of a deleted resource where no request finds it."""
+    tenant.db.execute(
+        insert(tombstones).values(
+            org_id=tenant.org_id,
+            id=deleted.id,
+            resource_type=definition.name,
+            document=deleted.document,
+            created_at=deleted.created_at,
+            deleted_at=tenant.now,
+            deleted_by=tenant.author,
+        )
     )
 
 
@@ -200,20 +233,24 @@ def delete_resource(tenant: Tenant, definition: ResourceDefinition, resource_id:
 
 def _content(document: Document, definition: ResourceDefinition, active: bool | None) -> dict[str, Any]:
     """Return the columns that follow from a document: its bytes, its folded form, its shadows."""
-    unique = definition.unique_attribute
-    unique_value = document.get(unique.name) if unique else None
     return {
         "document": orjson.dumps(document).decode(),
         "folded": fold_document(document, definition),
         "active": active,
         "display": display_of(document, definition),
-        "unique_key": None
-        if unique is None or unique_value is None
-        else _bounded(comparison_key(unique_value, case_exact=unique.case_exact), unique.name),
+        "unique_key": _unique_key(document, definition),
         "external_id": None
         if document.get("externalId") is None
         else _bounded(comparison_key(document["externalId"], case_exact=True), "externalId"),
     }
+
+
+def _unique_key(document: Document, definition: ResourceDefinition) -> str | None:
+    unique = definition.unique_attribute
+    value = document.get(unique.name) if unique else None
+    if unique is None or value is None:
+        return None
+    return _bounded(attribute_key(value, unique), unique.name)
 
 
 def _bounded(key: str, name: str) -> str:

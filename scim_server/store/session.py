@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from scim_server.protocol.catalog import Catalog
 from scim_server.protocol.errors import UnavailableException
 from scim_server.protocol.profiles import Profile
+from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
 
 T = TypeVar("T")
 
@@ -55,11 +56,15 @@ class Connection:
     id: str
     name: str
     profile: Profile
+    provisioning: Provisioning = DEFAULT_PROVISIONING
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: ``kind`` is ``token`` or ``operator``; ``connection`` is None for an operator."""
+    """Who acts: a ``token`` of a connection, a ``user`` with a token of their own, or an ``operator``.
+
+    ``id`` is that of the token, of the user, or the operator's name; an operator has no connection.
+    """
 
     kind: str
     id: str
@@ -89,8 +94,13 @@ class Tenant:
 
     @property
     def connection_id(self) -> str | None:
-        """The connection the request came through, None for an operator."""
-        return self.actor.connection.id if self.actor.connection else None
+        """The connection that acts, None where a person does: an operator, or a user of the organization."""
+        return self.actor.connection.id if self.actor.connection and self.actor.kind == "token" else None
+
+    @property
+    def provisioning(self) -> Provisioning:
+        """The rules for what is provisioned again."""
+        return self.actor.connection.provisioning if self.actor.connection else DEFAULT_PROVISIONING
 
     @property
     def author(self) -> str:

@@ -87,10 +87,17 @@ connections = Table(
     Column("name", Key, nullable=False),
     Column("profile", Key, nullable=False),
     Column("enabled", Boolean, nullable=False),
+    # What a POST of a userName that exists does, and what a DELETE leaves.
+    Column("on_inactive", Key, nullable=False, server_default="refuse"),
+    Column("on_existing", Key, nullable=False, server_default="refuse"),
+    Column("on_delete", Key, nullable=False, server_default="hard"),
     Column("created_at", Moment, nullable=False),
     PrimaryKeyConstraint("org_id", "id"),
     ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_connections_organizations"),
     UniqueConstraint("org_id", "name", name="uq_connections_name"),
+    CheckConstraint("on_inactive IN ('refuse', 'reactivate')", name="on_inactive"),
+    CheckConstraint("on_existing IN ('refuse', 'adopt')", name="on_existing"),
+    CheckConstraint("on_delete IN ('hard', 'soft')", name="on_delete"),
 )
 
 tokens = Table(
@@ -101,6 +108,8 @@ tokens = Table(
     Column("id", Key, nullable=False),
     Column("org_id", Key, nullable=False),
     Column("connection_id", Key, nullable=False),
+    # The person the token stands for; NULL where it stands for the connection.
+    Column("user_id", Key),
     Column("scope", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
@@ -135,6 +144,8 @@ resources = Table(
     Column("modified_at", Moment, nullable=False),
     Column("created_by", Key),
     Column("changed_by", Key),
+    # The connection that provisions the resource; NULL where no identity provider does.
+    Column("managed_by", Key),
     PrimaryKeyConstraint("org_id", "id"),
     ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_resources_organizations"),
     ForeignKeyConstraint(["org_id", "parent_id"], ["resources.org_id", "resources.id"], name="fk_resources_parent"),
@@ -189,6 +200,20 @@ passwords = Table(
     ),
 )
 
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("resource_type", Key, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("deleted_at", Moment, nullable=False),
+    Column("deleted_by", Key),
+    PrimaryKeyConstraint("org_id", "id"),
+    ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_tombstones_organizations"),
+)
+
 trail = Table(
     "trail",
     metadata,
@@ -208,5 +233,5 @@ trail = Table(
     Index("ix_trail_resource", "org_id", "resource_id", "id"),
 )
 
-TENANT_TABLES = (connections, resources, memberships, passwords, trail)
+TENANT_TABLES = (connections, resources, memberships, passwords, tombstones, trail)
 GLOBAL_TABLES = (organizations, tokens)

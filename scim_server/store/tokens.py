@@ -11,6 +11,7 @@ from sqlalchemy import insert, or_, select, update
 
 from scim_server.protocol.errors import UnavailableException
 from scim_server.protocol.profiles import PROFILES
+from scim_server.protocol.provisioning import Provisioning
 from scim_server.protocol.tokens import ALPHABET, RANDOM_LENGTH, is_well_formed, make_token
 from scim_server.store.session import (
     Actor,
@@ -23,7 +24,7 @@ from scim_server.store.session import (
     impatient,
     new_id,
 )
-from scim_server.store.tables import connections, organizations, tokens
+from scim_server.store.tables import connections, organizations, resources, tokens
 
 LAST_USED_INTERVAL = timedelta(minutes=1)
 """How old a token's last-used time must be before it is written again."""
@@ -53,6 +54,7 @@ class TokenRecord:
 
     id: str
     connection_id: str
+    user_id: str | None
     scope: str
     created_at: datetime
     expires_at: datetime | None
@@ -63,6 +65,7 @@ class TokenRecord:
 _COLUMNS = (
     tokens.c.id,
     tokens.c.connection_id,
+    tokens.c.user_id,
     tokens.c.scope,
     tokens.c.created_at,
     tokens.c.expires_at,
@@ -72,11 +75,16 @@ _COLUMNS = (
 
 
 def insert_token(
-    tenant: Tenant, key: DigestKey, connection_id: str, scope: str, expires_at: datetime | None
+    tenant: Tenant,
+    key: DigestKey,
+    connection_id: str,
+    scope: str,
+    expires_at: datetime | None,
+    user_id: str | None = None,
 ) -> tuple[TokenRecord, str]:
-    """Issue a token for a connection; return its record and the token itself, which is kept nowhere."""
+    """Issue a token for a connection, or for a user; return its record and the token itself, which is kept nowhere."""
     token = make_token("".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH)))
-    record = TokenRecord(new_id(), connection_id, scope, tenant.now, expires_at, None, None)
+    record = TokenRecord(new_id(), connection_id, user_id, scope, tenant.now, expires_at, None, None)
     values = {column.name: getattr(record, column.name) for column in _COLUMNS}
     tenant.db.execute(insert(tokens).values(digest=key.digest(token), key_id=key.id, org_id=tenant.org_id, **values))
     return record, token
@@ -123,6 +131,7 @@ def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> C
             select(
                 tokens.c.id,
                 tokens.c.org_id,
+                tokens.c.user_id,
                 tokens.c.scope,
                 tokens.c.expires_at,
                 tokens.c.last_used_at,
@@ -132,6 +141,9 @@ def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> C
                 connections.c.name,
                 connections.c.profile,
                 connections.c.enabled,
+                connections.c.on_inactive,
+                connections.c.on_existing,
+                connections.c.on_delete,
             )
             .join(organizations, organizations.c.id == tokens.c.org_id)
             .join(
@@ -141,6 +153,7 @@ def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> C
             .where(tokens.c.digest == digest)
         ).first()
         now = platform.now
+        access_ended = row is not None and row.user_id is not None and not _is_active(platform, row.org_id, row.user_id)
     if row is None:
         raise UnauthorizedException(detail="the bearer token is unknown; issue a new one for this connection")
     if row.revoked_at is not None:
@@ -149,10 +162,22 @@ def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> C
         raise UnauthorizedException(detail="the bearer token has expired; issue a new one for this connection")
     if row.status != "active" or not row.enabled:
         raise UnauthorizedException(detail="this organization or connection is suspended")
+    if access_ended:
+        raise UnauthorizedException(detail="the person this token stands for has no access any more")
     if row.last_used_at is None or row.last_used_at <= now - LAST_USED_INTERVAL:
         _touch(store, digest, now)
-    connection = Connection(row.connection_id, row.name, PROFILES[row.profile])
-    return Credentials(row.org_id, Actor("token", row.id, connection, _scopes(row.scope)), request_id)
+    provisioning = Provisioning(row.on_inactive, row.on_existing, row.on_delete)
+    connection = Connection(row.connection_id, row.name, PROFILES[row.profile], provisioning)
+    kind, actor_id = ("token", row.id) if row.user_id is None else ("user", row.user_id)
+    return Credentials(row.org_id, Actor(kind, actor_id, connection, _scopes(row.scope)), request_id)
+
+
+def _is_active(platform: Platform, org_id: str, user_id: str) -> bool:
+    """Return whether a person may sign in: ``active`` is access."""
+    active = platform.db.scalar(
+        select(resources.c.active).where(resources.c.org_id == org_id, resources.c.id == user_id)
+    )
+    return active is True
 
 
 def _scopes(scope: str) -> frozenset[str]:

@@ -5,6 +5,7 @@ from scim2_models import ForbiddenException, UnauthorizedException
 
 from scim_server.protocol.profiles import Leniences
 from scim_server.store.tokens import authenticate
+from scim_server.web.requests import SCIM_PREFIX
 from scim_server.web.site import current_site
 
 _MAX_HEADER_LENGTH = 200
@@ -21,6 +22,10 @@ def authenticate_request() -> None:
     g.credentials = credentials
     assert credentials.actor.connection is not None
     g.leniences = Leniences(credentials.actor.connection.profile)
+    if credentials.actor.kind == "user":
+        if request.path != f"{SCIM_PREFIX}/Me":
+            raise ForbiddenException(detail="a token that stands for a person reaches /Me alone")
+        return
     reads = request.method in ("GET", "HEAD", "OPTIONS") or request.path.endswith("/.search")
     needed = "scim:read" if reads else "scim:write"
     if needed not in credentials.actor.scopes:

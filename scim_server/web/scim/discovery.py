@@ -1,16 +1,19 @@
 """Discovery (RFC 7644 §4): ``/ServiceProviderConfig``, ``/Schemas`` and ``/ResourceTypes``."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from flask import Blueprint, Response, request
 from scim2_models import ForbiddenException, NotFoundException
+from werkzeug.exceptions import MethodNotAllowed
 
 from scim_server.protocol.discovery import discovery_list, resource_types, schemas, service_provider_config
 from scim_server.protocol.queries import read_query
 from scim_server.web.requests import scim_response
 from scim_server.web.site import current_site
+
+_CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 
 blueprint = Blueprint("discovery", __name__)
 
@@ -69,3 +72,13 @@ def get_resource_type(identifier: str) -> Response:
     site = current_site()
     found = resource_types(site.store.catalog, site.scim_url())
     return scim_response(orjson.dumps(_one(found, identifier, "resource type")))
+
+
+@blueprint.route("/ServiceProviderConfig", methods=_CHANGES)
+@blueprint.route("/Schemas", methods=_CHANGES)
+@blueprint.route("/Schemas/<identifier>", methods=_CHANGES)
+@blueprint.route("/ResourceTypes", methods=_CHANGES)
+@blueprint.route("/ResourceTypes/<identifier>", methods=_CHANGES)
+def refuse_change(identifier: str = "") -> NoReturn:
+    """Refuse to change what the server says of itself, before it is looked for among the resources."""
+    raise MethodNotAllowed(valid_methods=["GET", "HEAD", "OPTIONS"])

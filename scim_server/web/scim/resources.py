@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from flask import Blueprint, Response, g, request
-from scim2_models import NotImplementedException
 
 from scim_server.actions.resources import (
     create,
@@ -36,10 +35,7 @@ def read_resource(endpoint: str, resource_id: str) -> Response:
     check_id(definition, resource_id)
     with begin(current_site().store, g.credentials, write=False) as tenant:
         stored = get_resource(tenant, definition, resource_id, projection)
-    tag = etag(stored.version, stored.groups)
-    if _matches(request.headers.get("If-None-Match"), tag):
-        return Response(status=304, headers={"ETag": tag})
-    return _resource(definition, stored, projection)
+    return not_modified(stored) or resource_response(definition, stored, projection)
 
 
 @blueprint.post("/<endpoint>")
@@ -51,12 +47,12 @@ def create_resource(endpoint: str) -> Response:
 
     def action(tenant: Tenant) -> StoredResource:
         stored = create(tenant, definition, parts)
-        if definition.is_user:
+        if definition.is_user and stored.version == 1:
             return replace(stored, groups=())  # A user who was just created is in no group.
         return related(tenant, definition, stored, projection)
 
     stored = transact(current_site().store, g.credentials, action)
-    return _resource(definition, stored, projection, 201)
+    return resource_response(definition, stored, projection, 201)
 
 
 @blueprint.put("/<endpoint>/<resource_id>")
@@ -73,7 +69,7 @@ def put_resource(endpoint: str, resource_id: str) -> Response:
         return related(tenant, definition, stored, projection)
 
     stored = transact(current_site().store, g.credentials, action)
-    return _resource(definition, stored, projection)
+    return resource_response(definition, stored, projection)
 
 
 @blueprint.patch("/<endpoint>/<resource_id>")
@@ -94,7 +90,7 @@ def change_resource(endpoint: str, resource_id: str) -> Response:
     stored = transact(current_site().store, g.credentials, action)
     if stored is None:
         return Response(status=204)
-    return _resource(definition, stored, projection)
+    return resource_response(definition, stored, projection)
 
 
 @blueprint.delete("/<endpoint>/<resource_id>")
@@ -111,12 +107,6 @@ def remove_resource(endpoint: str, resource_id: str) -> Response:
     return Response(status=204)
 
 
-@blueprint.route("/Me", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-def me() -> Response:
-    """Answer that a token of a connection stands for no person (RFC 7644 §3.11)."""
-    raise NotImplementedException(detail="/Me is not served: this token stands for a connection, not for a person")
-
-
 def _answers_group(tenant: Tenant, group_id: str, projection: Projection) -> bool:
     """Return whether a PATCH of a group is answered with it: always when ``attributes`` asks for some."""
     if projection.included:
@@ -129,15 +119,24 @@ def _answers_group(tenant: Tenant, group_id: str, projection: Projection) -> boo
     return count_members(tenant, group_id, limit=SMALL_GROUP + 1) <= SMALL_GROUP
 
 
-def _resource(
+def resource_response(
     definition: ResourceDefinition, stored: StoredResource, projection: Projection, status: int = 200
 ) -> Response:
+    """Return the answer that carries a resource, with its version and its place."""
     base_url = current_site().scim_url()
     place = location(base_url, definition, stored.id)
     body = resource_reply(stored, definition, base_url, projection)
     headers = {"ETag": etag(stored.version, stored.groups)}
     headers["Location" if status == 201 else "Content-Location"] = place
     return scim_response(body, status, **headers)
+
+
+def not_modified(stored: StoredResource) -> Response | None:
+    """Return a 304 where the client has this version already (RFC 7644 §3.14)."""
+    tag = etag(stored.version, stored.groups)
+    if _matches(request.headers.get("If-None-Match"), tag):
+        return Response(status=304, headers={"ETag": tag})
+    return None
 
 
 def _matches(header: str | None, tag: str) -> bool:

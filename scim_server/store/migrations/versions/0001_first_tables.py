@@ -1,4 +1,4 @@
-"""The first tables: organizations, connections, tokens, resources, memberships, passwords, the trail."""
+"""The first tables: organizations, connections, tokens, resources, memberships, passwords, tombstones, the trail."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("status", KEY, server_default="active", nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
-        sa.CheckConstraint("status IN ('active', 'suspended')", name="ck_organizations_status"),
+        sa.CheckConstraint("status IN ('active', 'suspended')", name=op.f("ck_organizations_status")),
         sa.PrimaryKeyConstraint("id", name="pk_organizations"),
         sa.UniqueConstraint("slug", name="uq_organizations_slug"),
     )
@@ -34,7 +34,13 @@ def upgrade() -> None:
         sa.Column("name", KEY, nullable=False),
         sa.Column("profile", KEY, nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("on_inactive", KEY, server_default="refuse", nullable=False),
+        sa.Column("on_existing", KEY, server_default="refuse", nullable=False),
+        sa.Column("on_delete", KEY, server_default="hard", nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
+        sa.CheckConstraint("on_delete IN ('hard', 'soft')", name=op.f("ck_connections_on_delete")),
+        sa.CheckConstraint("on_existing IN ('refuse', 'adopt')", name=op.f("ck_connections_on_existing")),
+        sa.CheckConstraint("on_inactive IN ('refuse', 'reactivate')", name=op.f("ck_connections_on_inactive")),
         sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_connections_organizations"),
         sa.PrimaryKeyConstraint("org_id", "id", name="pk_connections"),
         sa.UniqueConstraint("org_id", "name", name="uq_connections_name"),
@@ -58,7 +64,8 @@ def upgrade() -> None:
         sa.Column("modified_at", MOMENT, nullable=False),
         sa.Column("created_by", KEY, nullable=True),
         sa.Column("changed_by", KEY, nullable=True),
-        sa.CheckConstraint("kind IN ('role', 'team', 'customerGroup')", name="ck_resources_kind"),
+        sa.Column("managed_by", KEY, nullable=True),
+        sa.CheckConstraint("kind IN ('role', 'team', 'customerGroup')", name=op.f("ck_resources_kind")),
         sa.ForeignKeyConstraint(
             ["org_id", "parent_id"], ["resources.org_id", "resources.id"], name="fk_resources_parent"
         ),
@@ -82,6 +89,7 @@ def upgrade() -> None:
         sa.Column("id", KEY, nullable=False),
         sa.Column("org_id", KEY, nullable=False),
         sa.Column("connection_id", KEY, nullable=False),
+        sa.Column("user_id", KEY, nullable=True),
         sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=True),
@@ -92,6 +100,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_tokens_id", "tokens", ["id"], unique=False)
     op.create_index("ix_tokens_org_id", "tokens", ["org_id", "connection_id"], unique=False)
+    op.create_table(
+        "tombstones",
+        sa.Column("org_id", KEY, nullable=False),
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("resource_type", KEY, nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("deleted_at", MOMENT, nullable=False),
+        sa.Column("deleted_by", KEY, nullable=True),
+        sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_tombstones_organizations"),
+        sa.PrimaryKeyConstraint("org_id", "id", name="pk_tombstones"),
+    )
     op.create_table(
         "trail",
         sa.Column("org_id", KEY, nullable=False),
