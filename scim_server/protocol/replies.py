@@ -1,6 +1,6 @@
 """Answers as bytes, spliced from stored documents: nothing is modelled on the way out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2s
@@ -35,7 +35,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class StoredResource:
-    """A resource as it is kept; ``groups`` and ``members`` are None where they were not read."""
+    """A resource as it is kept; ``groups`` and ``members`` are None where they were not read.
+
+    ``streams_members`` says that the group has too many members to hold at once.
+    """
 
     id: str
     document: str
@@ -45,6 +48,7 @@ class StoredResource:
     modified_at: datetime
     groups: tuple[GroupOfUser, ...] | None = None
     members: tuple[Member, ...] | None = None
+    streams_members: bool = False
 
 
 def timestamp(moment: datetime) -> str:
@@ -109,15 +113,7 @@ def _computed(stored: StoredResource, definition: ResourceDefinition, base_url: 
             for group in stored.groups
         ]
     if stored.members:
-        computed["members"] = [
-            {
-                "value": member.id,
-                "$ref": f"{base_url}{member.endpoint}/{member.id}",
-                "type": member.type,
-                "display": member.display or member.id,
-            }
-            for member in stored.members
-        ]
+        computed["members"] = [_member(member, base_url) for member in stored.members]
     computed["meta"] = {
         "resourceType": definition.name,
         "created": timestamp(stored.created_at),
@@ -126,6 +122,41 @@ def _computed(stored: StoredResource, definition: ResourceDefinition, base_url: 
         "version": etag(stored.version, stored.groups),
     }
     return computed
+
+
+def _member(member: Member, base_url: str) -> dict[str, str]:
+    return {
+        "value": member.id,
+        "$ref": f"{base_url}{member.endpoint}/{member.id}",
+        "type": member.type,
+        "display": member.display or member.id,
+    }
+
+
+def group_stream(
+    reply: bytes,
+    members: Iterable[Sequence[Member]],
+    definition: ResourceDefinition,
+    base_url: str,
+    projection: Projection,
+) -> Iterator[bytes]:
+    """Yield a group with its members, chunk by chunk.
+
+    :param reply: The group without members, as :func:`resource_reply` returns it.
+    """
+    yield reply[:-1] + b',"members":['
+    part = Projection(
+        frozenset(each for each in projection.included if each.startswith("members")), projection.excluded
+    )
+    separator = b""
+    for chunk in members:
+        whole = [_member(member, base_url) for member in chunk]
+        if not projection.is_whole:
+            whole = project({"members": whole}, definition, part).get("members", [])
+        # One array of the chunk without its brackets: a member costs no call of its own.
+        yield separator + orjson.dumps(whole)[1:-1]
+        separator = b","
+    yield b"]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +172,16 @@ class Page:
 def list_reply(resources: Iterable[bytes], page: Page) -> bytes:
     """Return a list (RFC 7644 §3.4.2); ``Resources`` is present when empty, as Entra ID needs it."""
     listed = list(resources)
+    return b"".join((list_head(len(listed), page), b",".join(listed), b"]}"))
+
+
+def list_head(items: int, page: Page) -> bytes:
+    """Return what comes before the resources of a list; ``]}`` comes after them."""
     head: dict[str, Any] = {"schemas": [LIST_RESPONSE_URN], "totalResults": page.total}
     if page.start_index is not None:
         head["startIndex"] = page.start_index
-    head["itemsPerPage"] = len(listed)
+    head["itemsPerPage"] = items
     # RFC 9865 §2: a cursor is left out where there is no further page on its side.
     cursors = {"nextCursor": page.next_cursor, "previousCursor": page.previous_cursor}
     head.update({name: cursor for name, cursor in cursors.items() if cursor is not None})
-    return b"".join((orjson.dumps(head)[:-1], b',"Resources":[', b",".join(listed), b"]}"))
+    return orjson.dumps(head)[:-1] + b',"Resources":['

@@ -1,12 +1,12 @@
 """Memberships as rows: steps as sets, and the groups of a user through any number of levels."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scim2_models import InvalidValueException, NoTargetException
 from scim2_models.path import FilterNode
-from sqlalchemy import ColumnElement, delete, func, literal, not_, select
+from sqlalchemy import ColumnElement, Select, delete, func, literal, not_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from scim_server.protocol.members import (
@@ -23,6 +23,9 @@ from scim_server.store.id_sets import is_one_of
 from scim_server.store.session import Tenant
 from scim_server.store.tables import memberships, resources
 from scim_server.store.visibility import visible_groups
+
+MEMBERS_AT_ONCE = 1_000
+"""How many members an answer holds at once; beyond, they are streamed."""
 
 
 def groups_of(tenant: Tenant, user_ids: Sequence[str]) -> dict[str, tuple[GroupOfUser, ...]]:
@@ -63,18 +66,34 @@ def groups_of(tenant: Tenant, user_ids: Sequence[str]) -> dict[str, tuple[GroupO
 
 def members_of(tenant: Tenant, group_ids: Sequence[str], *, limit: int | None = None) -> dict[str, tuple[Member, ...]]:
     """Return the members of groups in the order of their ids, at most ``limit`` in all."""
-    rows = tenant.db.execute(
-        select(memberships.c.group_id, resources.c.id, resources.c.resource_type, resources.c.display)
-        .join(resources, (resources.c.org_id == tenant.org_id) & (resources.c.id == memberships.c.member_id))
-        .where(memberships.c.org_id == tenant.org_id, is_one_of(tenant, memberships.c.group_id, group_ids))
-        .order_by(memberships.c.group_id, memberships.c.member_id)
-        .limit(limit)
-    )
-    endpoints = {definition.name: definition.endpoint for definition in tenant.catalog.definitions}
+    rows = tenant.db.execute(_members(tenant, is_one_of(tenant, memberships.c.group_id, group_ids)).limit(limit))
+    endpoints = _endpoints(tenant)
     members: dict[str, list[Member]] = defaultdict(list)
     for group_id, member_id, resource_type, display in rows:
         members[group_id].append(Member(member_id, resource_type, endpoints[resource_type], display))
     return {group_id: tuple(each) for group_id, each in members.items()}
+
+
+def stream_members(tenant: Tenant, group_id: str) -> Iterator[Sequence[Member]]:
+    """Yield the members of a group in chunks, which the database keeps until they are asked for."""
+    endpoints = _endpoints(tenant)
+    statement = _members(tenant, memberships.c.group_id == group_id)
+    rows = tenant.db.execution_options(stream_results=True, yield_per=MEMBERS_AT_ONCE).execute(statement)
+    for chunk in rows.partitions():
+        yield [Member(member_id, kind, endpoints[kind], display) for _, member_id, kind, display in chunk]
+
+
+def _endpoints(tenant: Tenant) -> dict[str, str]:
+    return {definition.name: definition.endpoint for definition in tenant.catalog.definitions}
+
+
+def _members(tenant: Tenant, of_groups: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(memberships.c.group_id, resources.c.id, resources.c.resource_type, resources.c.display)
+        .join(resources, (resources.c.org_id == tenant.org_id) & (resources.c.id == memberships.c.member_id))
+        .where(memberships.c.org_id == tenant.org_id, of_groups)
+        .order_by(memberships.c.group_id, memberships.c.member_id)
+    )
 
 
 def apply_step(tenant: Tenant, group_id: str, step: MemberStep) -> tuple[list[str], list[str]]:

@@ -15,7 +15,7 @@ from scim_server.protocol.comparison import attribute_key, comparison_key, fold_
 from scim_server.protocol.documents import Document, display_of
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
-from scim_server.store.memberships import groups_of, members_of
+from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_of, members_of
 from scim_server.store.session import Tenant
 from scim_server.store.tables import memberships, resources, tombstones
 from scim_server.store.visibility import visible_groups
@@ -73,15 +73,24 @@ def stored_resource(row: Sequence[Any]) -> StoredResource:
 
 
 def with_related(
-    tenant: Tenant, definition: ResourceDefinition, found: list[StoredResource], projection: Projection
+    tenant: Tenant,
+    definition: ResourceDefinition,
+    found: list[StoredResource],
+    projection: Projection,
+    at_once: int | None = MEMBERS_AT_ONCE,
 ) -> list[StoredResource]:
-    """Read the groups or members of the resources of a page, in one statement."""
+    """Read the groups or members of the resources of a page, in one statement.
+
+    :param at_once: How many members to read at most; with more, they are left to be streamed.
+    """
     ids = [stored.id for stored in found]
     if ids and definition.is_user and projection.keeps("groups"):
         groups = groups_of(tenant, ids)
         return [replace(stored, groups=groups.get(stored.id, ())) for stored in found]
     if ids and definition.is_group and projection.keeps("members"):
-        members = members_of(tenant, ids)
+        members = members_of(tenant, ids, limit=None if at_once is None else at_once + 1)
+        if at_once is not None and sum(map(len, members.values())) > at_once:
+            return [replace(stored, streams_members=True) for stored in found]
         return [replace(stored, members=members.get(stored.id, ())) for stored in found]
     return found
 
@@ -290,5 +299,5 @@ def count_members(tenant: Tenant, group_id: str, *, limit: int) -> int:
 def related(
     tenant: Tenant, definition: ResourceDefinition, stored: StoredResource, projection: Projection
 ) -> StoredResource:
-    """Return a resource with the groups or members its answer carries."""
-    return with_related(tenant, definition, [stored], projection)[0]
+    """Return a resource with the groups or members its answer carries, all of them."""
+    return with_related(tenant, definition, [stored], projection, at_once=None)[0]

@@ -29,6 +29,7 @@ from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
 T = TypeVar("T")
 
 _WRITES = "scim_server_writes"
+_SNAPSHOT = "scim_server_snapshot"
 _RETRIED_STATES = ("40001", "40P01")
 """PostgreSQL: serialization failure and deadlock, after which the same action may succeed."""
 _MAX_TRIES = 4
@@ -124,10 +125,15 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A database and what is needed to use it; ``reader`` runs each statement on its own, without BEGIN."""
+    """A database and what is needed to use it.
+
+    ``reader`` runs each statement on its own, without BEGIN; ``snapshots`` shows one state of the
+    database to all of its statements.
+    """
 
     writer: Engine
     reader: Engine
+    snapshots: Engine
     catalog: Catalog
     clock: Callable[[], datetime] = field(default=utc_now)
 
@@ -159,7 +165,11 @@ def open_store(
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    snapshot: dict[str, Any] = {_SNAPSHOT: True}
+    if engine.dialect.name == "postgresql":
+        snapshot |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     return Store(
+        snapshots=engine.execution_options(**snapshot),
         writer=engine.execution_options(**{_WRITES: True}),
         reader=engine.execution_options(isolation_level="AUTOCOMMIT"),
         catalog=catalog,
@@ -176,8 +186,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def _begin_sqlite(connection: DatabaseConnection) -> None:
     # BEGIN IMMEDIATE takes the write lock at once: a read that upgrades later could fail halfway.
-    if connection.get_execution_options().get(_WRITES):
+    options = connection.get_execution_options()
+    if options.get(_WRITES):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif options.get(_SNAPSHOT):
+        connection.exec_driver_sql("BEGIN")
 
 
 @contextmanager
@@ -189,14 +202,28 @@ def begin(store: Store, credentials: Credentials, *, write: bool) -> Iterator[Te
     :raises UnavailableException: When the database does not answer or stays locked.
     """
     with _connected(store.writer if write else store.reader) as db:
-        yield Tenant(
-            db=db,
-            org_id=credentials.org_id,
-            actor=credentials.actor,
-            now=store.clock(),
-            catalog=store.catalog,
-            request_id=credentials.request_id,
-        )
+        yield _tenant(store, credentials, db)
+
+
+@contextmanager
+def begin_snapshot(store: Store, credentials: Credentials) -> Iterator[Tenant]:
+    """Open the database for an answer that is streamed: all its statements see one state.
+
+    :raises UnavailableException: When the database does not answer.
+    """
+    with _connected(store.snapshots) as db:
+        yield _tenant(store, credentials, db)
+
+
+def _tenant(store: Store, credentials: Credentials, db: DatabaseConnection) -> Tenant:
+    return Tenant(
+        db=db,
+        org_id=credentials.org_id,
+        actor=credentials.actor,
+        now=store.clock(),
+        catalog=store.catalog,
+        request_id=credentials.request_id,
+    )
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from scim_server.store.resources import count_members, get_resource, related
 from scim_server.store.session import Tenant, begin, transact
 from scim_server.web.requests import scim_response
 from scim_server.web.scim.reading import check_id, read_body, requested_projection, served_definition
+from scim_server.web.scim.streaming import Snapshot, stream_resource
 from scim_server.web.site import current_site
 
 SMALL_GROUP = 100
@@ -35,6 +36,8 @@ def read_resource(endpoint: str, resource_id: str) -> Response:
     check_id(definition, resource_id)
     with begin(current_site().store, g.credentials, write=False) as tenant:
         stored = get_resource(tenant, definition, resource_id, projection)
+    if stored.streams_members and not_modified(stored) is None:
+        return _streamed(definition, resource_id, projection)
     return not_modified(stored) or resource_response(definition, stored, projection)
 
 
@@ -117,6 +120,21 @@ def _answers_group(tenant: Tenant, group_id: str, projection: Projection) -> boo
     if not projection.keeps("members"):
         return True
     return count_members(tenant, group_id, limit=SMALL_GROUP + 1) <= SMALL_GROUP
+
+
+def _streamed(definition: ResourceDefinition, resource_id: str, projection: Projection) -> Response:
+    """Answer a group with more members than are held at once."""
+    base_url, snapshot = current_site().scim_url(), Snapshot()
+    try:
+        stored = get_resource(snapshot.tenant, definition, resource_id, projection)
+    except Exception:
+        snapshot.close()
+        raise
+    body = stream_resource(snapshot.tenant, definition, stored, base_url, projection)
+    response = snapshot.response(body)
+    response.headers["ETag"] = etag(stored.version, stored.groups)
+    response.headers["Content-Location"] = location(base_url, definition, stored.id)
+    return response
 
 
 def resource_response(

@@ -1,5 +1,6 @@
 """Lists and searches: GET of an endpoint or of the root, POST to ``/.search`` (RFC 7644 §3.4.2, §3.4.3)."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from flask import Blueprint, Response, g, request
@@ -7,11 +8,12 @@ from flask import Blueprint, Response, g, request
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.cursors import Position, fingerprint, read_cursor, write_cursor
 from scim_server.protocol.queries import Query, read_query, read_search
-from scim_server.protocol.replies import Page, list_reply, resource_reply
+from scim_server.protocol.replies import Page, list_head, list_reply, resource_reply
 from scim_server.store.search import Found, search_resources
 from scim_server.store.session import begin
 from scim_server.web.requests import scim_response
 from scim_server.web.scim.reading import read_body, served_definition
+from scim_server.web.scim.streaming import Snapshot, stream_resource
 from scim_server.web.site import current_site
 
 Definitions = tuple[ResourceDefinition, ...]
@@ -57,11 +59,34 @@ def _answer(definitions: Definitions, query: Query) -> Response:
         query = replace(query, count=count)
     with begin(site.store, g.credentials, write=False) as tenant:
         found = search_resources(tenant, definitions, query, position)
+    if any(stored.streams_members for _, stored in found.resources):
+        return _streamed(definitions, query, position, scan)
     base_url = site.scim_url()
     resources = (
         resource_reply(stored, definition, base_url, query.projection) for definition, stored in found.resources
     )
     return scim_response(list_reply(resources, _page(query, found, scan)))
+
+
+def _streamed(definitions: Definitions, query: Query, position: Position | None, scan: str) -> Response:
+    """Answer a list whose groups have more members than are held at once."""
+    base_url, snapshot = current_site().scim_url(), Snapshot()
+    try:
+        found = search_resources(snapshot.tenant, definitions, query, position)
+    except Exception:
+        snapshot.close()
+        raise
+    head = list_head(len(found.resources), _page(query, found, scan))
+
+    def body() -> Iterator[bytes]:
+        separator = head
+        for definition, stored in found.resources:
+            yield separator
+            yield from stream_resource(snapshot.tenant, definition, stored, base_url, query.projection)
+            separator = b","
+        yield b"]}"
+
+    return snapshot.response(body())
 
 
 def _page(query: Query, found: Found, scan: str) -> Page:
