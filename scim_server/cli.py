@@ -129,20 +129,25 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _store(settings: Settings) -> Store:
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Store]:
+    """Open the database, which must be at the newest version, and close it after."""
     store = open_settings_store(settings)
-    if not is_current(store):
-        raise SettingError("the database is not at the newest version; run `scim-server db upgrade`")
-    return store
+    try:
+        if not is_current(store):
+            raise SettingError("the database is not at the newest version; run `scim-server db upgrade`")
+        yield store
+    finally:
+        store.writer.dispose()
 
 
 @contextmanager
 def _organization(slug: str, *, write: bool) -> Iterator[tuple[Tenant, Settings]]:
     settings = read_settings()
-    store = _store(settings)
-    credentials = operator_credentials(store, slug, actor_id=_actor())
-    with begin(store, credentials, write=write) as tenant:
-        yield tenant, settings
+    with _opened(settings) as store:
+        credentials = operator_credentials(store, slug, actor_id=_actor())
+        with begin(store, credentials, write=write) as tenant:
+            yield tenant, settings
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -166,7 +171,8 @@ def serve(demo: bool, port: int | None, as_json: bool) -> None:
     if demo:
         _prepare_demo(environ, as_json=as_json)
     else:
-        _store(read_settings(environ))
+        with _opened(read_settings(environ)):
+            pass  # Refused here, a database that does not work is told in one line.
     configuration = _PACKAGED_GUNICORN if _PACKAGED_GUNICORN.exists() else _SOURCE_GUNICORN
     command = [sys.executable, "-m", "gunicorn", "--config", str(configuration), "scim_server:create_app()"]
     sys.stdout.flush()
@@ -199,17 +205,17 @@ def _prepare_demo(environ: dict[str, str], *, as_json: bool) -> None:
     environ.setdefault("SCIM_SERVER_WORKERS", "2")
     settings = read_settings(environ)
     upgrade(settings.database_url)
-    store = _store(settings)
     key = DigestKey.derive(settings.secret_key)
-    with begin_platform(store, write=True) as platform:
-        if find_organization(platform, _DEMO_SLUG) is None:
-            create_organization(platform, store, _DEMO_SLUG, "Demo organization", actor_id=_actor())
-    token = _kept(_DEMO / "token", lambda: _demo_token(store, key))
-    try:
-        authenticate(store, key, token, "")
-    except UnauthorizedException:
-        (_DEMO / "token").unlink()
+    with _opened(settings) as store:
+        with begin_platform(store, write=True) as platform:
+            if find_organization(platform, _DEMO_SLUG) is None:
+                create_organization(platform, store, _DEMO_SLUG, "Demo organization", actor_id=_actor())
         token = _kept(_DEMO / "token", lambda: _demo_token(store, key))
+        try:
+            authenticate(store, key, token, "")
+        except UnauthorizedException:
+            (_DEMO / "token").unlink()
+            token = _kept(_DEMO / "token", lambda: _demo_token(store, key))
     base_url = f"http://{environ['SCIM_SERVER_BIND']}/scim/v2"
     _show(
         {"scim_base_url": base_url, "token": token},
@@ -259,8 +265,7 @@ def org() -> None:
 @_command
 def org_create(slug: str, name: str, as_json: bool) -> None:
     """Create an organization with the connection `default`."""
-    store = _store(read_settings())
-    with begin_platform(store, write=True) as platform:
+    with _opened(read_settings()) as store, begin_platform(store, write=True) as platform:
         organization = create_organization(platform, store, slug, name, actor_id=_actor())
     _show(asdict(organization), f"Created the organization {slug} with the connection default.", as_json=as_json)
 
@@ -269,7 +274,7 @@ def org_create(slug: str, name: str, as_json: bool) -> None:
 @_command
 def org_list(as_json: bool) -> None:
     """List the organizations."""
-    with begin_platform(_store(read_settings()), write=False) as platform:
+    with _opened(read_settings()) as store, begin_platform(store, write=False) as platform:
         rows = [asdict(each) for each in list_organizations(platform)]
     _show(rows, _table(rows, "slug", "name", "status", "created_at"), as_json=as_json)
 
@@ -375,13 +380,13 @@ def token_list(org: str, as_json: bool) -> None:
 def token_revoke(token_or_id: str, as_json: bool) -> None:
     """Revoke a token, named by itself or by its id; it holds for the next request."""
     settings = read_settings()
-    store = _store(settings)
-    with begin_platform(store, write=False) as platform:
-        found = find_token(platform, DigestKey.derive(settings.secret_key), token_or_id)
-    if found is None:
-        raise UnknownError("there is no such token; `scim-server token list ORG` shows the ids there are")
-    org_id, record = found
-    with begin(store, Credentials(org_id, Actor("operator", _actor())), write=True) as tenant:
-        revoked = revoke(tenant, record.id)
+    with _opened(settings) as store:
+        with begin_platform(store, write=False) as platform:
+            found = find_token(platform, DigestKey.derive(settings.secret_key), token_or_id)
+        if found is None:
+            raise UnknownError("there is no such token; `scim-server token list ORG` shows the ids there are")
+        org_id, record = found
+        with begin(store, Credentials(org_id, Actor("operator", _actor())), write=True) as tenant:
+            revoked = revoke(tenant, record.id)
     text = "Revoked." if revoked else "It was revoked already."
     _show({"id": record.id, "revoked": revoked}, text, as_json=as_json)

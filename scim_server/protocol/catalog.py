@@ -1,10 +1,12 @@
 """What a server serves: schemas and resource types, read from their RFC 7643 §6 and §7 JSON."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from pydantic import ValidationError
 from scim2_models import Resource, ResourceType, Schema, ScimProvider, ScimProviderError
 
 SCHEMA_URN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
@@ -12,6 +14,7 @@ RESOURCE_TYPE_URN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
+_NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9$_-]*")
 _TYPES = ("string", "boolean", "decimal", "integer", "dateTime", "binary", "reference", "complex")
 _RESERVED_ENDPOINTS = ("/schemas", "/resourcetypes", "/serviceproviderconfig", "/bulk", "/me", "/.search")
 
@@ -220,8 +223,9 @@ def _models(
     for source, content in schemas.values():
         try:
             built.append(Schema.model_validate(_without_uri_checks(content)))
-        except ValueError as exc:
-            raise CatalogError(f"{source}: not a schema of RFC 7643 §7: {exc}") from exc
+        except ValidationError as exc:
+            problems = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in exc.errors())
+            raise CatalogError(f"{source}: not a schema of RFC 7643 §7: {'; '.join(problems)}") from exc
     try:
         resource_types = [ResourceType.model_validate(content) for _, content in types.values()]
         return ScimProvider.from_discovery(built, resource_types)
@@ -269,7 +273,10 @@ def _definition(
     if str(schema["id"]) == USER_URN:
         declared = MappingProxyType({**declared, "username": replace(declared["username"], is_user_name=True)})
     attributes = {**_COMMON, **declared}
-    _refuse_secrets(name, schema, declared, extensions.values(), schema_source)
+    _refuse_secrets(name, declared, schema_source, password=str(schema["id"]) == USER_URN)
+    for urn, extension in extensions.items():
+        _refuse_secrets(name, extension.attributes, schemas[urn][0], password=False)
+        _refuse_uniqueness(extension.attributes, schemas[urn][0])
     model = models.model_for(name)
     assert model is not None, name
     return ResourceDefinition(
@@ -279,7 +286,7 @@ def _definition(
         attributes=MappingProxyType(attributes),
         extensions=MappingProxyType(extensions),
         model=model,  # type: ignore[arg-type]  # model_for(name) answers the composed resource model
-        unique_attribute=_unique_attribute(declared, extensions.values(), schema_source),
+        unique_attribute=_unique_attribute(declared, schema_source),
         stores_hidden=any(
             definition.returned in ("request", "never") and not definition.write_only
             for group in (declared, *(each.attributes for each in extensions.values()))
@@ -293,6 +300,8 @@ def _attributes(declared: Iterable[Mapping[str, Any]], source: str) -> Attribute
     attributes: dict[str, AttributeDefinition] = {}
     for content in declared:
         name = _text(content, "name", source)
+        if not _NAME.fullmatch(name):
+            raise CatalogError(f"{source}: {name!r} is no name of an attribute (RFC 7643 §2.1)")
         kind = content.get("type", "string")
         if kind not in _TYPES:
             raise CatalogError(f"{source}: attribute {name!r} has the type {kind!r}; accepted: {', '.join(_TYPES)}")
@@ -318,45 +327,32 @@ def _walk(attributes: Attributes) -> Iterator[AttributeDefinition]:
         yield from _walk(definition.sub_attributes)
 
 
-def _refuse_secrets(
-    name: str,
-    schema: Mapping[str, Any],
-    declared: Attributes,
-    extensions: Iterable[ExtensionDefinition],
-    source: str,
-) -> None:
-    """Refuse write-only attributes but the password of a User, the one secret kept as a digest."""
-    for attributes in (declared, *(each.attributes for each in extensions)):
-        for definition in _walk(attributes):
-            if definition.write_only and not (schema["id"] == USER_URN and definition is declared.get("password")):
-                raise CatalogError(
-                    f"{source}: {definition.name!r} of {name} is writeOnly; only the password of a User may be, "
-                    "since other values are stored as they are"
-                )
+def _refuse_secrets(name: str, attributes: Attributes, source: str, *, password: bool) -> None:
+    """Refuse write-only attributes but, with ``password``, that of a User, the one secret kept as a digest."""
+    for definition in _walk(attributes):
+        if definition.write_only and not (password and definition is attributes.get("password")):
+            raise CatalogError(
+                f"{source}: {definition.name!r} of {name} is writeOnly; only the password of a User may be, "
+                "since other values are stored as they are"
+            )
 
 
-def _unique_attribute(
-    declared: Attributes, extensions: Iterable[ExtensionDefinition], source: str
-) -> AttributeDefinition | None:
+def _refuse_uniqueness(attributes: Attributes, source: str) -> None:
+    """Refuse attributes that announce a uniqueness nothing keeps."""
+    names = [definition.name for definition in _walk(attributes) if definition.uniqueness != "none"]
+    if names:
+        raise CatalogError(
+            f"{source}: {', '.join(names)} announce uniqueness; accepted: one single-valued string attribute of "
+            "the base schema of a resource type"
+        )
+
+
+def _unique_attribute(declared: Attributes, source: str) -> AttributeDefinition | None:
     """Return the attribute the database keeps unique.
 
-    NB: one per resource type, a string of its base schema; a schema that announces more would
-    announce what nothing keeps, so it is refused.
+    NB: one per resource type, a string of its base schema.
     """
     unique = [each for each in declared.values() if each.uniqueness != "none"]
-    elsewhere = [
-        each.name
-        for attributes in (
-            *(e.attributes for e in extensions),
-            *(d.sub_attributes for d in declared.values()),
-        )
-        for each in attributes.values()
-        if each.uniqueness != "none"
-    ]
-    names = [each.name for each in unique] + elsewhere
-    if len(names) > 1 or elsewhere or (unique and (unique[0].type != "string" or unique[0].multi_valued)):
-        raise CatalogError(
-            f"{source}: {names} announce uniqueness; accepted: one single-valued string attribute of the base "
-            "schema of a resource type"
-        )
-    return unique[0] if unique else None
+    kept = unique[0] if unique and unique[0].type == "string" and not unique[0].multi_valued else None
+    _refuse_uniqueness({key: each for key, each in declared.items() if each is not kept}, source)
+    return kept

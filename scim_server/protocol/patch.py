@@ -4,7 +4,7 @@ Steps on ``members`` of a group stay apart: the store runs them as sets. The res
 document.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,6 +53,15 @@ def read_patch(
     for index, operation in enumerate(_operations(payload, leniences)):
         reader.read(operation, f"Operations[{index}]")
     return Patch(tuple(reader.writes), tuple(reader.member_steps))
+
+
+def specified(patch: Patch) -> Iterator[dict[str, Any]]:
+    """Yield a document with what each write of a patch has specified, for the answer to it."""
+    for write in patch.writes:
+        attribute, sub_attribute, value = write.target.attribute, write.target.sub_attribute, write.value
+        if attribute is not None:
+            document = {attribute.name: value if sub_attribute is None else {sub_attribute.name: value}}
+            yield document if write.target.container is None else {write.target.container: document}
 
 
 def _operations(payload: Mapping[str, Any], leniences: Leniences) -> list[Any]:
@@ -139,8 +148,11 @@ class _Reader:
             raise InvalidValueException(detail="a remove with a filter or a sub-attribute in its path has no value")
         self.leniences.count("remove_by_value")
         # A value that is not fit to compare selects nothing, and an empty one removes nothing.
-        selection = read_value(value, _selecting(target.attribute), target.text, self.leniences)
-        if selection is not None:
+        selecting = _selecting(target.attribute)
+        items = value if isinstance(value, list) and target.attribute.multi_valued else [value]
+        read = (read_element(item, selecting, target.text, self.leniences) for item in items)
+        selection = [item for item in read if item is not None]
+        if selection:
             self.writes.append(Write("remove", target, selection))
 
     def _write(self, op: str, target: Target, value: Any) -> None:
@@ -201,11 +213,7 @@ class _Reader:
         """
         leniences = self.leniences
         if not isinstance(value, dict):
-            read = read_value(value, replace(attribute, multi_valued=False), path, leniences)
-            if read is None or attribute.multi_valued:
-                return read
-            # NB: a bare id names another resource, so nothing of the former reference stays.
-            return {each.name: read.get(each.name) for each in attribute.sub_attributes.values()}
+            return read_value(value, replace(attribute, multi_valued=False), path, leniences)
         merged: dict[str, Any] = {}
         for name, item in value.items():
             definition = attribute.sub_attributes.get(name.lower())
@@ -216,8 +224,6 @@ class _Reader:
         if merged == {"value": ""} and not attribute.multi_valued and leniences.profile.coerces_values:
             leniences.count("empty_string_for_complex")
             return None
-        if "value" in merged and "$ref" in attribute.sub_attributes:
-            merged.setdefault("$ref", None)  # The reference of the former value does not fit the new one.
         return merged
 
     def _check_read_only(self, value: Any, attribute: AttributeDefinition, path: str) -> None:

@@ -1,7 +1,7 @@
 """``attributes`` and ``excludedAttributes`` (RFC 7644 §3.9): which part of a resource is answered."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scim2_models import InvalidValueException
@@ -17,11 +17,13 @@ MAX_NAMES = 200
 class Projection:
     """The names of ``attributes`` and ``excludedAttributes``, in lower case, without the core URN.
 
-    Names that no schema declares match nothing, as in RFC 7644 §3.4.2.5.
+    Names that no schema declares match nothing, as in RFC 7644 §3.4.2.5. ``written`` are the names
+    that a POST, PUT or PATCH has specified, where the resource type has any to return for that.
     """
 
     included: frozenset[str] = frozenset()
     excluded: frozenset[str] = frozenset()
+    written: frozenset[str] = frozenset()
 
     @property
     def is_whole(self) -> bool:
@@ -69,6 +71,35 @@ def _short(name: str, prefixes: tuple[str, ...]) -> str:
     return next((name[len(prefix) :] for prefix in prefixes if name.startswith(prefix)), name)
 
 
+def after_write(
+    projection: Projection, definition: ResourceDefinition, documents: Iterable[Mapping[str, Any]]
+) -> Projection:
+    """Return the projection of the answer to a write, given the documents with what it specified.
+
+    RFC 7643 §7: what is returned on request is returned where a POST, PUT or PATCH specified it.
+    """
+    if not definition.stores_hidden:
+        return projection
+    return replace(projection, written=frozenset(name for each in documents for name in _names_in(each, definition)))
+
+
+def _names_in(document: Mapping[str, Any], definition: ResourceDefinition) -> Iterator[str]:
+    for name, value in document.items():
+        prefix = ":" if name.lower() in definition.extensions else "."
+        yield name.lower()
+        for element in value if isinstance(value, list) else (value,):
+            if isinstance(element, Mapping):
+                yield from (f"{name}{prefix}{each}".lower() for each in _names_below(element))
+
+
+def _names_below(value: Mapping[str, Any]) -> Iterator[str]:
+    for name, item in value.items():
+        yield name
+        for element in item if isinstance(item, list) else (item,):
+            if isinstance(element, Mapping):
+                yield from (f"{name}.{each}" for each in _names_below(element))
+
+
 def project(resource: Mapping[str, Any], definition: ResourceDefinition, projection: Projection) -> dict[str, Any]:
     """Return the part of a resource that is answered.
 
@@ -94,7 +125,7 @@ def _project_extension(
     if urn in projection.excluded:
         return None
     if urn in projection.included:
-        projection = Projection(excluded=projection.excluded)
+        projection = replace(projection, included=frozenset())
     return _project_object(value, attributes, f"{urn}:", projection)
 
 
@@ -104,7 +135,9 @@ def _project_value(value: Any, attribute: AttributeDefinition, path: str, projec
         return value
     if attribute.returned == "never":
         return None
-    if attribute.returned == "request" and not (path in projection.included or named_below):
+    if attribute.returned == "request" and not (
+        path in projection.included or path in projection.written or named_below
+    ):
         return None
     if projection.included and path not in projection.included and not named_below:
         # RFC 7643 §7: a sub-attribute that is always returned brings nothing of its own accord.
@@ -114,7 +147,7 @@ def _project_value(value: Any, attribute: AttributeDefinition, path: str, projec
     if not attribute.is_complex:
         return value
     if path in projection.included:
-        projection = Projection(excluded=projection.excluded)
+        projection = replace(projection, included=frozenset())
     if isinstance(value, list):
         parts = [_project_object(each, attribute.sub_attributes, f"{path}.", projection) for each in value]
         return [part for part in parts if part]

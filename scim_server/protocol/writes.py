@@ -74,14 +74,11 @@ def _apply_to_value(holder: Document, write: Write) -> None:
     target, attribute = write.target, write.target.attribute
     assert attribute is not None
     old = holder.get(attribute.name)
-    if target.sub_attribute is not None:
+    if target.sub_attribute is not None or (attribute.is_complex and write.op != "remove" and write.value is not None):
         new = dict(old or {})
-        _write_sub_attribute(new, write)
+        _merge(new, write)
     elif write.op == "remove":
-        new = None if write.value is None or _selects(write.value, old, attribute) else old
-    elif attribute.is_complex and write.value is not None:
-        new = dict(old or {})
-        _merge(new, write, attribute)
+        new = None if _is_removed(old, write, attribute) else old
     else:
         new = write.value
     if attribute.is_complex and new:
@@ -91,13 +88,18 @@ def _apply_to_value(holder: Document, write: Write) -> None:
     _assign(holder, attribute, new or None if attribute.is_complex else new)
 
 
-def _merge(value: Document, write: Write, attribute: AttributeDefinition) -> None:
-    """Write the sub-attributes a write names to a complex value; the others stay (RFC 7644 §3.5.2.3)."""
-    # NB: a reference goes with the value it stood for, and stays with one that does not change.
-    keeps_reference = "value" in write.value and write.value["value"] == value.get("value")
-    for name, item in write.value.items():
-        if not (name == "$ref" and item is None and keeps_reference):
-            _assign_one(value, attribute.sub_attributes[name.lower()], write.op, item)
+def _merge(value: Document, write: Write) -> None:
+    """Write what a write names of a complex value; the rest stays (RFC 7644 §3.5.2.3)."""
+    target = write.target
+    assert target.attribute is not None
+    old = (value.get("value"), value.get("$ref"))
+    if target.sub_attribute is not None:
+        _assign_one(value, target.sub_attribute, write.op, None if write.op == "remove" else write.value)
+    else:
+        for name, item in write.value.items():
+            _assign_one(value, target.attribute.sub_attributes[name.lower()], write.op, item)
+    if value.get("value") != old[0] and value.get("$ref") == old[1]:
+        value.pop("$ref", None)  # NB: a reference goes with the value it stood for.
 
 
 def _assign_one(value: Document, sub_attribute: AttributeDefinition, op: str, item: Any) -> None:
@@ -105,11 +107,6 @@ def _assign_one(value: Document, sub_attribute: AttributeDefinition, op: str, it
     if op == "add" and sub_attribute.multi_valued:
         item = _united(value.get(sub_attribute.name) or [], item or [], sub_attribute) or None
     _assign(value, sub_attribute, item)
-
-
-def _write_sub_attribute(value: Document, write: Write) -> None:
-    assert write.target.sub_attribute is not None
-    _assign_one(value, write.target.sub_attribute, write.op, None if write.op == "remove" else write.value)
 
 
 def _assign(holder: Document, attribute: AttributeDefinition, value: Any) -> None:
@@ -155,7 +152,7 @@ def _apply_to_values(holder: Document, write: Write, leniences: Leniences) -> No
         values = _apply_to_selection(values, write, leniences)
     elif write.target.sub_attribute is not None:
         for value in values:
-            _write_sub_attribute(value, write)
+            _merge(value, write)
     elif write.op == "remove":
         values = [value for value in values if not _is_removed(value, write, attribute)]
     elif write.op == "replace":
@@ -190,14 +187,11 @@ def _apply_to_selection(values: list[Any], write: Write, leniences: Leniences) -
     selected = [value for value in values if matches(value_filter, value, attribute)]
     if not selected and write.op != "remove":
         return values + _described(value_filter, write, leniences)
-    if target.sub_attribute is not None:
-        for value in selected:
-            _write_sub_attribute(value, write)
-    elif write.op == "remove" or write.value is None:
+    if target.sub_attribute is None and (write.op == "remove" or write.value is None):
         return [value for value in values if not any(value is each for each in selected)]
-    elif attribute.is_complex:
+    if attribute.is_complex:
         for value in selected:
-            _merge(value, write, attribute)
+            _merge(value, write)
     else:
         return [write.value if any(value is each for each in selected) else value for value in values]
     return values

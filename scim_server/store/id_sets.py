@@ -1,17 +1,32 @@
 """Sets of ids as one bound parameter, so that a statement is the same whatever their number."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Text, any_, bindparam, cast, func, select
+from sqlalchemy import BindParameter, ColumnElement, Text, any_, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from scim_server.store.session import Tenant
 
 
 def is_one_of(tenant: Tenant, column: ColumnElement[str], ids: Sequence[str]) -> ColumnElement[bool]:
-    """Return whether a column is one of these ids: an array on PostgreSQL, a JSON array on SQLite."""
-    if tenant.db.dialect.name == "postgresql":
-        return column == any_(cast(bindparam(None, list(ids)), ARRAY(Text)))
-    listed = func.json_each(bindparam(None, orjson.dumps(list(ids)).decode())).table_valued("value")
+    """Return whether a column is one of these ids."""
+    return _is_listed(tenant.db.dialect.name, column, bindparam(None, id_list(tenant, ids)))
+
+
+def is_listed(dialect: str, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Return whether a column is one of the ids bound under a name, as :func:`id_list` has them."""
+    return _is_listed(dialect, column, bindparam(name))
+
+
+def id_list(tenant: Tenant, ids: Sequence[str]) -> list[str] | str:
+    """Return ids as one value: an array on PostgreSQL, a JSON array on SQLite."""
+    return list(ids) if tenant.db.dialect.name == "postgresql" else orjson.dumps(list(ids)).decode()
+
+
+def _is_listed(dialect: str, column: ColumnElement[str], bound: BindParameter[Any]) -> ColumnElement[bool]:
+    if dialect == "postgresql":
+        return column == any_(cast(bound, ARRAY(Text)))
+    listed = func.json_each(bound).table_valued("value")
     return column.in_(select(listed.c.value))

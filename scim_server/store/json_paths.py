@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import orjson
 from sqlalchemy import (
     REAL,
+    BigInteger,
     ColumnElement,
     Double,
     FromClause,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     collate,
     column,
     func,
+    type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
 from sqlalchemy.types import TypeEngine
@@ -101,18 +103,14 @@ class PostgreSQLPaths:
 
     def scalar(self, root: ColumnElement[Any], path: Path, attribute: AttributeDefinition) -> Scalar:
         if attribute.type == "integer":
-            # NB: numeric, since an operand may have any number of digits.
-            return Scalar(self._number(root, path, Numeric()), lambda value: bindparam(None, Decimal(value), Numeric))
+            return Scalar(_postgresql_integer(_at(root, path)), _bind_integer(Double))
         if attribute.type == "decimal":
-            return Scalar(self._number(root, path, Double()), lambda value: bindparam(None, value, Double))
+            number = _if_number(_at(root, path), Double())
+            return Scalar(number, lambda value: bindparam(None, value, Double))
         text: ColumnElement[str] = collate(root.op("#>>", return_type=Text())(_keys(path)), "C")
         if attribute.type == "boolean":
             return Scalar(text, lambda value: bind_text("true" if value else "false"))
         return Scalar(text, bind_text)
-
-    def _number(self, root: ColumnElement[Any], path: Path, kind: TypeEngine[Any]) -> ColumnElement[Any]:
-        value = _at(root, path)
-        return case((func.jsonb_typeof(value) == "number", cast(value, kind)))
 
     def plain_element(self, elements: Elements, attribute: AttributeDefinition) -> Scalar:
         return self.scalar(elements.element, (), attribute)
@@ -141,6 +139,31 @@ class PostgreSQLPaths:
         return func.right(text, func.length(part)) == part
 
 
+def _if_number(value: ColumnElement[Any], kind: TypeEngine[Any]) -> ColumnElement[Any]:
+    return case((func.jsonb_typeof(value) == "number", cast(value, kind)))
+
+
+def _postgresql_integer(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    # The cast to 64 bits raises on what is beyond them.
+    number = _if_number(value, Numeric())
+    return case((number.between(_bound(-_MAX_INTEGER - 1), _bound(_MAX_INTEGER)), cast(number, BigInteger)))
+
+
+def _bound(value: int) -> ColumnElement[Any]:
+    return bindparam(None, Decimal(value), Numeric)
+
+
+def _bind_integer(beyond: type[TypeEngine[Any]]) -> Callable[[int], ColumnElement[Any]]:
+    """Bind an integer; one of more than 64 bits in a type where only the side it lies on matters."""
+
+    def bind(value: int) -> ColumnElement[Any]:
+        if -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER:
+            return bindparam(None, value, BigInteger)
+        return bindparam(None, math.inf if value > 0 else -math.inf, beyond)
+
+    return bind
+
+
 def _keys(path: Path) -> ColumnElement[Any]:
     return bindparam(None, list(path), ARRAY(Text))
 
@@ -153,7 +176,7 @@ class SQLitePaths:
     """Paths into JSON text, whose texts SQLite compares by code point, as the bytes of UTF-8."""
 
     def scalar(self, root: ColumnElement[Any], path: Path, attribute: AttributeDefinition) -> Scalar:
-        return _typed(func.json_extract(root, _json_path(path), type_=Text()), attribute)
+        return _typed(func.json_extract(root, _json_path(path)), attribute)
 
     def plain_element(self, elements: Elements, attribute: AttributeDefinition) -> Scalar:
         return _typed(elements.source.c.value, attribute)
@@ -184,19 +207,12 @@ def _json_path(path: Path) -> ColumnElement[str]:
 
 def _typed(value: ColumnElement[Any], attribute: AttributeDefinition) -> Scalar:
     if attribute.type == "integer":
-        return Scalar(value, _bind_integer)
+        return Scalar(type_coerce(value, BigInteger), _bind_integer(REAL))
     if attribute.type == "decimal":
         return Scalar(cast(value, REAL), _bind_decimal)
     if attribute.type == "boolean":
-        return Scalar(value, lambda operand: bindparam(None, int(operand), Integer))
-    return Scalar(value, bind_text)
-
-
-def _bind_integer(value: int) -> ColumnElement[Any]:
-    # SQLite binds 64 bits; beyond them, only the side on which an operand lies matters.
-    if -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER:
-        return bindparam(None, value, Integer)
-    return bindparam(None, math.inf if value > 0 else -math.inf, REAL)
+        return Scalar(type_coerce(value, Integer), lambda operand: bindparam(None, int(operand), Integer))
+    return Scalar(type_coerce(value, Text), bind_text)
 
 
 def _bind_decimal(value: float) -> ColumnElement[Any]:

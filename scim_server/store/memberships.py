@@ -2,11 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from scim2_models import InvalidValueException, NoTargetException
 from scim2_models.path import FilterNode
-from sqlalchemy import ColumnElement, Select, delete, func, literal, not_, select
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from scim_server.protocol.members import (
@@ -19,13 +32,16 @@ from scim_server.protocol.members import (
 )
 from scim_server.protocol.replies import GroupOfUser, Member
 from scim_server.store.filters import member_condition
-from scim_server.store.id_sets import is_one_of
+from scim_server.store.id_sets import id_list, is_listed
+from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant
-from scim_server.store.tables import memberships, resources
-from scim_server.store.visibility import visible_groups
+from scim_server.store.tables import Key, memberships, resources
+from scim_server.store.visibility import seen_groups, visibility
 
 MEMBERS_AT_ONCE = 1_000
 """How many members an answer holds at once; beyond, they are streamed."""
+
+_ALL = 2**62
 
 
 def groups_of(tenant: Tenant, user_ids: Sequence[str]) -> dict[str, tuple[GroupOfUser, ...]]:
@@ -33,40 +49,53 @@ def groups_of(tenant: Tenant, user_ids: Sequence[str]) -> dict[str, tuple[GroupO
 
     One statement, whatever the depth; a cycle of groups ends where it closes.
     """
-    group, above = resources.alias("group_"), resources.alias("above")
-    closure = (
-        select(memberships.c.member_id.label("user_id"), memberships.c.group_id, literal(1).label("direct"))
-        .join(group, (group.c.org_id == tenant.org_id) & (group.c.id == memberships.c.group_id))
-        .where(
-            memberships.c.org_id == tenant.org_id,
-            is_one_of(tenant, memberships.c.member_id, user_ids),
-            visible_groups(tenant, group),
-        )
-        .cte("closure", recursive=True)
-    )
-    nested = memberships.alias("nested")
-    closure = closure.union(
-        select(closure.c.user_id, nested.c.group_id, literal(0))
-        .join(nested, (nested.c.org_id == tenant.org_id) & (nested.c.member_id == closure.c.group_id))
-        .join(above, (above.c.org_id == tenant.org_id) & (above.c.id == nested.c.group_id))
-        .where(visible_groups(tenant, above))
-    )
-    shown = resources.alias("shown")
-    rows = tenant.db.execute(
-        select(closure.c.user_id, closure.c.group_id, func.max(closure.c.direct), shown.c.display)
-        .join(shown, (shown.c.org_id == tenant.org_id) & (shown.c.id == closure.c.group_id))
-        .group_by(closure.c.user_id, closure.c.group_id, shown.c.display)
-        .order_by(closure.c.user_id, closure.c.group_id)
-    )
+    limits = visibility(tenant)
+    statement = _closure(tenant.db.dialect.name, bool(limits))
+    rows = statement.all(tenant.db, org_id=tenant.org_id, user_ids=id_list(tenant, user_ids), **limits)
     groups: dict[str, list[GroupOfUser]] = defaultdict(list)
     for user_id, group_id, direct, display in rows:
         groups[user_id].append(GroupOfUser(group_id, display or group_id, bool(direct)))
     return {user_id: tuple(each) for user_id, each in groups.items()}
 
 
+@cache
+def _closure(dialect: str, limited: bool) -> Prepared:
+    """Return the statement that walks up from users to every group above them."""
+    org_id: BindParameter[str] = bindparam("org_id", type_=Key)
+    group, above, shown = resources.alias("group_"), resources.alias("above"), resources.alias("shown")
+    closure = (
+        select(memberships.c.member_id.label("user_id"), memberships.c.group_id, literal(1).label("direct"))
+        .join(group, (group.c.org_id == org_id) & (group.c.id == memberships.c.group_id))
+        .where(
+            memberships.c.org_id == org_id,
+            is_listed(dialect, memberships.c.member_id, "user_ids"),
+            seen_groups(limited, group),
+        )
+        .cte("closure", recursive=True)
+    )
+    nested = memberships.alias("nested")
+    closure = closure.union(
+        select(closure.c.user_id, nested.c.group_id, literal(0))
+        .join(nested, (nested.c.org_id == org_id) & (nested.c.member_id == closure.c.group_id))
+        .join(above, (above.c.org_id == org_id) & (above.c.id == nested.c.group_id))
+        .where(seen_groups(limited, above))
+    )
+    return Prepared(
+        select(closure.c.user_id, closure.c.group_id, func.max(closure.c.direct), shown.c.display)
+        .join(shown, (shown.c.org_id == org_id) & (shown.c.id == closure.c.group_id))
+        .group_by(closure.c.user_id, closure.c.group_id, shown.c.display)
+        .order_by(closure.c.user_id, closure.c.group_id)
+    )
+
+
 def members_of(tenant: Tenant, group_ids: Sequence[str], *, limit: int | None = None) -> dict[str, tuple[Member, ...]]:
     """Return the members of groups in the order of their ids, at most ``limit`` in all."""
-    rows = tenant.db.execute(_members(tenant, is_one_of(tenant, memberships.c.group_id, group_ids)).limit(limit))
+    rows = _members_of(tenant.db.dialect.name).all(
+        tenant.db,
+        org_id=tenant.org_id,
+        group_ids=id_list(tenant, group_ids),
+        most=_ALL if limit is None else limit,
+    )
     endpoints = _endpoints(tenant)
     members: dict[str, list[Member]] = defaultdict(list)
     for group_id, member_id, resource_type, display in rows:
@@ -74,10 +103,16 @@ def members_of(tenant: Tenant, group_ids: Sequence[str], *, limit: int | None = 
     return {group_id: tuple(each) for group_id, each in members.items()}
 
 
+@cache
+def _members_of(dialect: str) -> Prepared:
+    statement = _members(bindparam("org_id"), is_listed(dialect, memberships.c.group_id, "group_ids"))
+    return Prepared(statement.limit(bindparam("most", type_=BigInteger)))
+
+
 def stream_members(tenant: Tenant, group_id: str) -> Iterator[Sequence[Member]]:
     """Yield the members of a group in chunks, which the database keeps until they are asked for."""
     endpoints = _endpoints(tenant)
-    statement = _members(tenant, memberships.c.group_id == group_id)
+    statement = _members(literal(tenant.org_id), memberships.c.group_id == group_id)
     rows = tenant.db.execution_options(stream_results=True, yield_per=MEMBERS_AT_ONCE).execute(statement)
     for chunk in rows.partitions():
         yield [Member(member_id, kind, endpoints[kind], display) for _, member_id, kind, display in chunk]
@@ -87,11 +122,11 @@ def _endpoints(tenant: Tenant) -> dict[str, str]:
     return {definition.name: definition.endpoint for definition in tenant.catalog.definitions}
 
 
-def _members(tenant: Tenant, of_groups: ColumnElement[bool]) -> Select[Any]:
+def _members(org_id: ColumnElement[str], of_groups: ColumnElement[bool]) -> Select[Any]:
     return (
         select(memberships.c.group_id, resources.c.id, resources.c.resource_type, resources.c.display)
-        .join(resources, (resources.c.org_id == tenant.org_id) & (resources.c.id == memberships.c.member_id))
-        .where(memberships.c.org_id == tenant.org_id, of_groups)
+        .join(resources, (resources.c.org_id == org_id) & (resources.c.id == memberships.c.member_id))
+        .where(memberships.c.org_id == org_id, of_groups)
         .order_by(memberships.c.group_id, memberships.c.member_id)
     )
 
@@ -108,11 +143,11 @@ def apply_step(tenant: Tenant, group_id: str, step: MemberStep) -> tuple[list[st
         case AddMembers(ids):
             return _add(tenant, group_id, ids), []
         case RemoveMembers(ids):
-            return [], _remove(tenant, group_id, is_one_of(tenant, memberships.c.member_id, ids))
+            return [], _remove(tenant, group_id, ids)
         case RemoveMatching(value_filter):
-            return [], _remove(tenant, group_id, _selected(tenant, group_id, value_filter))
+            return [], _remove_matching(tenant, group_id, value_filter)
         case ReplaceMembers(ids):
-            removed = _remove(tenant, group_id, not_(is_one_of(tenant, memberships.c.member_id, ids)))
+            removed = _remove(tenant, group_id, ids, others=True)
             return _add(tenant, group_id, ids), removed
         case RequireMatch(value_filter):
             _require(tenant, group_id, value_filter)
@@ -123,22 +158,10 @@ def _add(tenant: Tenant, group_id: str, ids: Sequence[str]) -> list[str]:
     if not ids:
         return []
     group = tenant.catalog.by_name("Group")
-    member_types = sorted(group.attributes["members"].sub_attributes["$ref"].reference_types)
-    candidates = (
-        resources.c.org_id == tenant.org_id,
-        is_one_of(tenant, resources.c.id, ids),
-        resources.c.resource_type.in_(member_types),
-        (resources.c.resource_type != group.name) | visible_groups(tenant, resources),
-    )
-    # FOR KEY SHARE: none of them can be deleted before the rows that refer to them are in.
-    found = set(
-        tenant.db.scalars(
-            select(resources.c.id)
-            .where(*candidates)
-            .order_by(resources.c.id)
-            .with_for_update(read=True, key_share=True)
-        )
-    )
+    limits = visibility(tenant)
+    values = {"org_id": tenant.org_id, "ids": id_list(tenant, ids), **limits}
+    kinds = tuple(sorted(group.attributes["members"].sub_attributes["$ref"].reference_types))
+    found = {row[0] for row in _candidates(tenant.db.dialect.name, bool(limits), kinds).all(tenant.db, **values)}
     missing = [identifier for identifier in ids if identifier not in found]
     if missing:
         raise InvalidValueException(
@@ -146,22 +169,72 @@ def _add(tenant: Tenant, group_id: str, ids: Sequence[str]) -> list[str]:
             + (f", nor are {len(missing) - 1} others" if len(missing) > 1 else "")
             + "; create it first, then add it"
         )
-    statement = _insert(tenant).from_select(
-        ["org_id", "group_id", "member_id"],
-        select(resources.c.org_id, literal(group_id), resources.c.id).where(*candidates),
+    values = {"org_id": tenant.org_id, "group_id": group_id, "ids": id_list(tenant, ids)}
+    return sorted(row[0] for row in _insertion(tenant.db.dialect.name).all(tenant.db, **values))
+
+
+@cache
+def _candidates(dialect: str, limited: bool, kinds: tuple[str, ...]) -> Prepared:
+    """Return the statement that finds which ids can be members, and keeps those from being deleted."""
+    of_kind = [resources.c.resource_type == kind for kind in kinds if kind != "Group"]
+    a_group = (resources.c.resource_type == "Group") & seen_groups(limited, resources)
+    return Prepared(
+        select(resources.c.id)
+        .where(
+            resources.c.org_id == bindparam("org_id"),
+            is_listed(dialect, resources.c.id, "ids"),
+            or_(a_group, *of_kind),
+        )
+        .order_by(resources.c.id)
+        # FOR KEY SHARE: none of them can be deleted before the rows that refer to them are in.
+        .with_for_update(read=True, key_share=True)
     )
-    return sorted(tenant.db.scalars(statement.on_conflict_do_nothing().returning(memberships.c.member_id)))
 
 
-def _insert(tenant: Tenant) -> Any:
-    """Return the INSERT of the database at hand: ON CONFLICT is an extension of both."""
-    return (postgresql if tenant.db.dialect.name == "postgresql" else sqlite).insert(memberships)
+@cache
+def _insertion(dialect: str) -> Prepared:
+    """Return the statement that adds members; ON CONFLICT is an extension of both databases."""
+    added = select(bindparam("org_id", type_=Key), bindparam("group_id", type_=Key), resources.c.id).where(
+        resources.c.org_id == bindparam("org_id"), is_listed(dialect, resources.c.id, "ids")
+    )
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(memberships)
+    return Prepared(
+        statement.from_select(["org_id", "group_id", "member_id"], added)
+        .on_conflict_do_nothing()
+        .returning(memberships.c.member_id)
+    )
 
 
-def _remove(tenant: Tenant, group_id: str, condition: ColumnElement[bool]) -> list[str]:
+def _remove(tenant: Tenant, group_id: str, ids: Sequence[str], *, others: bool = False) -> list[str]:
+    """End memberships: those of the ids, or of all others."""
+    rows = _removal(tenant.db.dialect.name, others).all(
+        tenant.db, org_id=tenant.org_id, group_id=group_id, ids=id_list(tenant, ids)
+    )
+    return sorted(row[0] for row in rows)
+
+
+@cache
+def _removal(dialect: str, others: bool) -> Prepared:
+    listed = is_listed(dialect, memberships.c.member_id, "ids")
+    return Prepared(
+        delete(memberships)
+        .where(
+            memberships.c.org_id == bindparam("org_id"),
+            memberships.c.group_id == bindparam("group_id"),
+            not_(listed) if others else listed,
+        )
+        .returning(memberships.c.member_id)
+    )
+
+
+def _remove_matching(tenant: Tenant, group_id: str, value_filter: FilterNode) -> list[str]:
     statement = (
         delete(memberships)
-        .where(memberships.c.org_id == tenant.org_id, memberships.c.group_id == group_id, condition)
+        .where(
+            memberships.c.org_id == tenant.org_id,
+            memberships.c.group_id == group_id,
+            _selected(tenant, group_id, value_filter),
+        )
         .returning(memberships.c.member_id)
     )
     return sorted(tenant.db.scalars(statement))

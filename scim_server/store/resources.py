@@ -1,13 +1,14 @@
 """Users, groups and further resources as rows of one table: a document and its indexed shadows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, NoReturn
 
 import orjson
 from scim2_models import InvalidValueException, NotFoundException, UniquenessException
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Integer, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from scim_server.protocol.catalog import ResourceDefinition
@@ -16,9 +17,10 @@ from scim_server.protocol.documents import Document, display_of
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
 from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_of, members_of
+from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant
 from scim_server.store.tables import memberships, resources, tombstones
-from scim_server.store.visibility import visible_groups
+from scim_server.store.visibility import seen_groups, visibility, visible_groups
 
 MAX_KEY_BYTES = 1_000
 """The longest indexed value; PostgreSQL's B-tree takes 2,700 bytes with the rest of the key."""
@@ -51,6 +53,29 @@ def in_scope(tenant: Tenant, definition: ResourceDefinition) -> tuple[ColumnElem
     return (*conditions, visible_groups(tenant, resources)) if definition.is_group else conditions
 
 
+def is_limited(tenant: Tenant, definition: ResourceDefinition) -> bool:
+    """Return whether the tenant sees some resources of a type alone."""
+    return definition.is_group and tenant.connection_id is not None
+
+
+def scope(limited: bool) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of :func:`in_scope` for a prepared statement."""
+    conditions = (resources.c.org_id == bindparam("org_id"), resources.c.resource_type == bindparam("resource_type"))
+    return (*conditions, seen_groups(limited, resources)) if limited else conditions
+
+
+def scope_values(tenant: Tenant, definition: ResourceDefinition) -> dict[str, Any]:
+    """Return what a prepared statement with the conditions of :func:`scope` binds."""
+    values = {"org_id": tenant.org_id, "resource_type": definition.name}
+    return {**values, **visibility(tenant)} if definition.is_group else values
+
+
+@cache
+def _by_id(limited: bool, lock: bool) -> Prepared:
+    found = select(*SHOWN).where(*scope(limited), resources.c.id == bindparam("resource_id"))
+    return Prepared(found.with_for_update(key_share=True) if lock else found)
+
+
 def _not_found(definition: ResourceDefinition, resource_id: str) -> NoReturn:
     raise NotFoundException(detail=f"there is no {definition.name} {resource_id[:100]!r}")
 
@@ -62,7 +87,9 @@ def get_resource(
 
     :raises NotFoundException: When there is none that the tenant sees.
     """
-    row = tenant.db.execute(select(*SHOWN).where(*in_scope(tenant, definition), resources.c.id == resource_id)).first()
+    row = _by_id(is_limited(tenant, definition), lock=False).first(
+        tenant.db, resource_id=resource_id, **scope_values(tenant, definition)
+    )
     if row is None:
         _not_found(definition, resource_id)
     return with_related(tenant, definition, [stored_resource(row)], projection)[0]
@@ -100,11 +127,9 @@ def lock_resource(tenant: Tenant, definition: ResourceDefinition, resource_id: s
 
     :raises NotFoundException: When there is none that the tenant sees.
     """
-    row = tenant.db.execute(
-        select(*SHOWN)
-        .where(*in_scope(tenant, definition), resources.c.id == resource_id)
-        .with_for_update(key_share=True)
-    ).first()
+    row = _by_id(is_limited(tenant, definition), lock=True).first(
+        tenant.db, resource_id=resource_id, **scope_values(tenant, definition)
+    )
     if row is None:
         _not_found(definition, resource_id)
     return LockedResource(*row)
@@ -144,7 +169,7 @@ def insert_resource(
         "changed_by": tenant.author,
         "managed_by": tenant.connection_id,
     }
-    _unique(tenant, insert(resources).values(values), definition, document)
+    _unique(lambda: _INSERT.run(tenant.db, **values), definition, document)
     return StoredResource(resource_id, values["document"], active, 1, tenant.now, tenant.now)
 
 
@@ -165,27 +190,23 @@ def update_resource(
     :raises InvalidValueException: When an indexed value is too long.
     """
     content = _content(document, definition, active)
-    statement = (
-        update(resources)
-        .where(resources.c.org_id == tenant.org_id, resources.c.id == locked.id)
-        .values(
-            **content,
-            version=locked.version + 1,
-            modified_at=tenant.now,
-            changed_by=tenant.author,
-            **({"managed_by": tenant.connection_id} if adopt else {}),
-        )
-    )
-    _unique(tenant, statement, definition, document)
+    values = {"of_org": tenant.org_id, "of_id": locked.id, **content, "changed_by": tenant.author}
+    values |= {"version": locked.version + 1, "modified_at": tenant.now}
+    if adopt:
+        values["managed_by"] = tenant.connection_id
+    _unique(lambda: (_ADOPT if adopt else _UPDATE).run(tenant.db, **values), definition, document)
     return StoredResource(locked.id, content["document"], active, locked.version + 1, locked.created_at, tenant.now)
 
 
 def touch_resource(tenant: Tenant, locked: LockedResource) -> StoredResource:
     """Give a locked resource a new version, where only its members changed."""
-    tenant.db.execute(
-        update(resources)
-        .where(resources.c.org_id == tenant.org_id, resources.c.id == locked.id)
-        .values(version=locked.version + 1, modified_at=tenant.now, changed_by=tenant.author)
+    _TOUCH.run(
+        tenant.db,
+        of_org=tenant.org_id,
+        of_id=locked.id,
+        version=locked.version + 1,
+        modified_at=tenant.now,
+        changed_by=tenant.author,
     )
     return StoredResource(locked.id, locked.document, locked.active, locked.version + 1, locked.created_at, tenant.now)
 
@@ -219,25 +240,63 @@ def delete_resource(tenant: Tenant, definition: ResourceDefinition, resource_id:
 
     :raises NotFoundException: When there is none that the tenant sees.
     """
-    above = select(memberships.c.group_id).where(
-        memberships.c.org_id == tenant.org_id, memberships.c.member_id == resource_id
+    values = {"org_id": tenant.org_id, "resource_id": resource_id}
+    _LOCK_GROUPS.all(tenant.db, **values)
+    row = _removable(is_limited(tenant, definition)).first(
+        tenant.db, resource_id=resource_id, **scope_values(tenant, definition)
     )
-    of_groups = (resources.c.org_id == tenant.org_id, resources.c.id.in_(above))
-    tenant.db.execute(
-        select(resources.c.id).where(*of_groups).order_by(resources.c.id).with_for_update(key_share=True)
-    ).all()
-    row = tenant.db.execute(
-        select(*SHOWN).where(*in_scope(tenant, definition), resources.c.id == resource_id).with_for_update()
-    ).first()
     if row is None:
         _not_found(definition, resource_id)
-    tenant.db.execute(
-        update(resources)
-        .where(*of_groups, resources.c.id != resource_id)
-        .values(version=resources.c.version + 1, modified_at=tenant.now, changed_by=tenant.author)
-    )
-    tenant.db.execute(delete(resources).where(resources.c.org_id == tenant.org_id, resources.c.id == resource_id))
+    _TOUCH_GROUPS.run(tenant.db, modified_at=tenant.now, changed_by=tenant.author, **values)
+    _DELETE.run(tenant.db, **values)
     return LockedResource(*row)
+
+
+_GROUPS_ABOVE = (
+    resources.c.org_id == bindparam("org_id"),
+    resources.c.id.in_(
+        select(memberships.c.group_id).where(
+            memberships.c.org_id == bindparam("org_id"), memberships.c.member_id == bindparam("resource_id")
+        )
+    ),
+)
+_LOCK_GROUPS = Prepared(
+    select(resources.c.id).where(*_GROUPS_ABOVE).order_by(resources.c.id).with_for_update(key_share=True)
+)
+_TOUCH_GROUPS = Prepared(
+    update(resources)
+    .where(*_GROUPS_ABOVE, resources.c.id != bindparam("resource_id"))
+    .values(version=resources.c.version + 1, modified_at=bindparam("modified_at"), changed_by=bindparam("changed_by"))
+)
+_DELETE = Prepared(
+    delete(resources).where(resources.c.org_id == bindparam("org_id"), resources.c.id == bindparam("resource_id"))
+)
+
+
+@cache
+def _removable(limited: bool) -> Prepared:
+    return Prepared(select(*SHOWN).where(*scope(limited), resources.c.id == bindparam("resource_id")).with_for_update())
+
+
+def _writing(*names: str) -> Prepared:
+    """Return the statement that writes these columns of one resource."""
+    return Prepared(
+        update(resources)
+        .where(resources.c.org_id == bindparam("of_org"), resources.c.id == bindparam("of_id"))
+        .values({name: bindparam(name) for name in names})
+    )
+
+
+_STAMPS = ("version", "modified_at", "changed_by")
+_CONTENT = ("document", "folded", "active", "display", "unique_key", "external_id")
+_INSERTED = (
+    *("org_id", "id", "resource_type", "namespace", *_CONTENT),
+    *("version", "created_at", "modified_at", "created_by", "changed_by", "managed_by"),
+)
+_INSERT = Prepared(insert(resources).values({name: bindparam(name) for name in _INSERTED}))
+_UPDATE = _writing(*_CONTENT, *_STAMPS)
+_ADOPT = _writing(*_CONTENT, *_STAMPS, "managed_by")
+_TOUCH = _writing(*_STAMPS)
 
 
 def _content(document: Document, definition: ResourceDefinition, active: bool | None) -> dict[str, Any]:
@@ -268,9 +327,10 @@ def _bounded(key: str, name: str) -> str:
     return key
 
 
-def _unique(tenant: Tenant, statement: Any, definition: ResourceDefinition, document: Document) -> None:
+def _unique(write: Callable[[], None], definition: ResourceDefinition, document: Document) -> None:
+    """Run a write that the database refuses where the unique value of a document is taken."""
     try:
-        tenant.db.execute(statement)
+        write()
     except IntegrityError as exc:
         # PostgreSQL names the constraint, SQLite its columns.
         if "uq_resources_unique_key" not in str(exc.orig) and "resources.unique_key" not in str(exc.orig):
@@ -287,13 +347,18 @@ def _unique(tenant: Tenant, statement: Any, definition: ResourceDefinition, docu
 
 def count_members(tenant: Tenant, group_id: str, *, limit: int) -> int:
     """Return how many members a group has, counting no further than ``limit``."""
-    some = (
+    row = _COUNT_MEMBERS.first(tenant.db, org_id=tenant.org_id, group_id=group_id, most=limit)
+    return 0 if row is None else int(row[0])
+
+
+_COUNT_MEMBERS = Prepared(
+    select(func.count()).select_from(
         select(memberships.c.member_id)
-        .where(memberships.c.org_id == tenant.org_id, memberships.c.group_id == group_id)
-        .limit(limit)
+        .where(memberships.c.org_id == bindparam("org_id"), memberships.c.group_id == bindparam("group_id"))
+        .limit(bindparam("most", type_=Integer))
         .subquery()
     )
-    return tenant.db.scalar(select(func.count()).select_from(some)) or 0
+)
 
 
 def related(

@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert
 
+from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant, new_id
 from scim_server.store.tables import trail
+
+_INSERT = Prepared(insert(trail).values({column.name: bindparam(column.name) for column in trail.c}))
 
 MEMBERS_PER_ROW = 1_000
 """How many ids one row of the trail holds; a change of more members is several rows."""
@@ -27,7 +30,7 @@ def record(
     :param action: The verb on the kind of resource, such as ``user.create``.
     :param added: Ids that became members, ``removed`` those that ceased to be.
     """
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "org_id": tenant.org_id,
             "id": new_id(),
@@ -43,7 +46,8 @@ def record(
         }
         for part in _parts(changes, added, removed)
     ]
-    tenant.db.execute(insert(trail), rows)
+    for row in rows:
+        _INSERT.run(tenant.db, **row)
 
 
 def _parts(changes: Mapping[str, Any], added: Sequence[str], removed: Sequence[str]) -> Iterator[Mapping[str, Any]]:

@@ -1,6 +1,6 @@
 """Which groups a connection sees."""
 
-from sqlalchemy import ColumnElement, FromClause, true
+from sqlalchemy import ColumnElement, FromClause, bindparam, true
 
 from scim_server.store.session import Tenant
 
@@ -13,6 +13,14 @@ def visible_groups(tenant: Tenant, table: FromClause) -> ColumnElement[bool]:
 
     :param table: ``resources`` or an alias of it.
     """
-    if tenant.connection_id is None:
-        return true()
-    return table.c.namespace == tenant.connection_id
+    return true() if tenant.connection_id is None else table.c.namespace == tenant.connection_id
+
+
+def seen_groups(limited: bool, table: FromClause) -> ColumnElement[bool]:
+    """Return the same condition for a prepared statement, which binds ``connection_id`` when limited."""
+    return table.c.namespace == bindparam("connection_id") if limited else true()
+
+
+def visibility(tenant: Tenant) -> dict[str, str]:
+    """Return what a prepared statement that is limited binds; empty where the tenant sees all groups."""
+    return {} if tenant.connection_id is None else {"connection_id": tenant.connection_id}

@@ -13,7 +13,8 @@ from scim_server.actions.resources import (
     replace_resource,
 )
 from scim_server.protocol.catalog import ResourceDefinition
-from scim_server.protocol.projection import Projection
+from scim_server.protocol.patch import specified
+from scim_server.protocol.projection import Projection, after_write
 from scim_server.protocol.replies import StoredResource, etag, location, resource_reply
 from scim_server.store.resources import count_members, get_resource, related
 from scim_server.store.session import Tenant, begin, transact
@@ -55,7 +56,7 @@ def create_resource(endpoint: str) -> Response:
         return related(tenant, definition, stored, projection)
 
     stored = transact(current_site().store, g.credentials, action)
-    return resource_response(definition, stored, projection, 201)
+    return resource_response(definition, stored, after_write(projection, definition, (parts.document,)), 201)
 
 
 @blueprint.put("/<endpoint>/<resource_id>")
@@ -72,7 +73,7 @@ def put_resource(endpoint: str, resource_id: str) -> Response:
         return related(tenant, definition, stored, projection)
 
     stored = transact(current_site().store, g.credentials, action)
-    return resource_response(definition, stored, projection)
+    return resource_response(definition, stored, after_write(projection, definition, (parts.document,)))
 
 
 @blueprint.patch("/<endpoint>/<resource_id>")
@@ -93,7 +94,7 @@ def change_resource(endpoint: str, resource_id: str) -> Response:
     stored = transact(current_site().store, g.credentials, action)
     if stored is None:
         return Response(status=204)
-    return resource_response(definition, stored, projection)
+    return resource_response(definition, stored, after_write(projection, definition, specified(patch)))
 
 
 @blueprint.delete("/<endpoint>/<resource_id>")
