@@ -81,6 +81,8 @@ def fold(value: Any, definition: AttributeDefinition) -> Any:
 def _fold_one(value: Any, definition: AttributeDefinition) -> Any:
     if isinstance(value, dict):
         return _fold_object(value, definition.sub_attributes)
+    if definition.type == "decimal" and isinstance(value, int):
+        return float(value)  # 1 and 1.0 are one number.
     if not isinstance(value, str):
         return value
     if definition.type == "dateTime":

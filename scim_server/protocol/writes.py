@@ -277,7 +277,7 @@ def same_documents(one: Any, other: Any) -> bool:
 
 def _unordered(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _unordered(item) for key, item in value.items()}
+        return {key: _unordered(value[key]) for key in sorted(value)}
     if isinstance(value, list):
         return sorted((_unordered(item) for item in value), key=repr)
     return value

@@ -240,7 +240,7 @@ def delete_resource(tenant: Tenant, definition: ResourceDefinition, resource_id:
 
     :raises NotFoundException: When there is none that the tenant sees.
     """
-    values = {"org_id": tenant.org_id, "resource_id": resource_id}
+    values = {"of_org": tenant.org_id, "resource_id": resource_id}
     _LOCK_GROUPS.all(tenant.db, **values)
     row = _removable(is_limited(tenant, definition)).first(
         tenant.db, resource_id=resource_id, **scope_values(tenant, definition)
@@ -252,11 +252,12 @@ def delete_resource(tenant: Tenant, definition: ResourceDefinition, resource_id:
     return LockedResource(*row)
 
 
+# NB: not "org_id": in an UPDATE, SQLAlchemy reserves the names of the columns for the values written.
 _GROUPS_ABOVE = (
-    resources.c.org_id == bindparam("org_id"),
+    resources.c.org_id == bindparam("of_org"),
     resources.c.id.in_(
         select(memberships.c.group_id).where(
-            memberships.c.org_id == bindparam("org_id"), memberships.c.member_id == bindparam("resource_id")
+            memberships.c.org_id == bindparam("of_org"), memberships.c.member_id == bindparam("resource_id")
         )
     ),
 )
@@ -269,7 +270,7 @@ _TOUCH_GROUPS = Prepared(
     .values(version=resources.c.version + 1, modified_at=bindparam("modified_at"), changed_by=bindparam("changed_by"))
 )
 _DELETE = Prepared(
-    delete(resources).where(resources.c.org_id == bindparam("org_id"), resources.c.id == bindparam("resource_id"))
+    delete(resources).where(resources.c.org_id == bindparam("of_org"), resources.c.id == bindparam("resource_id"))
 )
 
 

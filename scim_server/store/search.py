@@ -14,6 +14,7 @@ from scim_server.protocol.cursors import Position
 from scim_server.protocol.queries import Query
 from scim_server.protocol.replies import StoredResource
 from scim_server.store.filters import filter_condition
+from scim_server.store.lookups import is_lookup, look_up
 from scim_server.store.resources import SHOWN, in_scope, stored_resource, with_related
 from scim_server.store.session import Tenant
 from scim_server.store.sorting import sort_value
@@ -39,13 +40,26 @@ def search_resources(tenant: Tenant, definitions: Definitions, query: Query, pos
     :raises InvalidFilterException: When the filter cannot be read or names what no schema declares.
     :raises InvalidPathException: When ``sortBy`` names what nothing can be sorted by.
     """
+    if len(definitions) == 1 and is_lookup(query, definitions[0]):
+        total, found = look_up(tenant, definitions[0], query)
+        whole = with_related(tenant, definitions[0], found, query.projection)
+        return Found(total, [(definitions[0], stored) for stored in whole])
+    return search_any(tenant, definitions, query, position)
+
+
+def search_any(tenant: Tenant, definitions: Definitions, query: Query, position: Position | None) -> Found:
+    """Return what :func:`search_resources` does, for any query."""
     condition = _condition(tenant, definitions, query)
-    total = tenant.db.scalar(select(func.count()).select_from(resources).where(condition)) or 0
     sorted_by = _sort_value(tenant, definitions, query)
     page = select(resources.c.resource_type, sorted_by.label("sorted_by"), *SHOWN).where(condition)
     if query.cursor is None:
-        return _page_by_index(tenant, definitions, query, page, sorted_by, total)
+        return _page_by_index(tenant, definitions, query, page, sorted_by, condition)
+    total = _total(tenant, condition)
     return _page_by_cursor(tenant, definitions, query, page, sorted_by, total, position)
+
+
+def _total(tenant: Tenant, condition: ColumnElement[bool]) -> int:
+    return tenant.db.scalar(select(func.count()).select_from(resources).where(condition)) or 0
 
 
 def _condition(tenant: Tenant, definitions: Definitions, query: Query) -> ColumnElement[bool]:
@@ -95,12 +109,19 @@ def _order(query: Query, sorted_by: ColumnElement[Any], *, backwards: bool = Fal
 
 
 def _page_by_index(
-    tenant: Tenant, definitions: Definitions, query: Query, page: Select[Any], sorted_by: ColumnElement[Any], total: int
+    tenant: Tenant,
+    definitions: Definitions,
+    query: Query,
+    page: Select[Any],
+    sorted_by: ColumnElement[Any],
+    condition: ColumnElement[bool],
 ) -> Found:
-    if not query.count or query.start_index > total:
-        return Found(total, [])
-    page = page.order_by(*_order(query, sorted_by)).limit(query.count).offset(query.start_index - 1)
-    rows = tenant.db.execute(page).all()
+    count, first = query.count or 0, query.start_index - 1
+    page = page.order_by(*_order(query, sorted_by)).limit(count).offset(first)
+    rows = tenant.db.execute(page).all() if count else []
+    # A page that is not full is the last one, which says how many there are.
+    last = len(rows) < count and (rows or first == 0)
+    total = first + len(rows) if last else _total(tenant, condition)
     return Found(total, _resources(tenant, definitions, query, rows))
 
 

@@ -28,8 +28,10 @@ from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
 
 T = TypeVar("T")
 
-_WRITES = "scim_server_writes"
-_SNAPSHOT = "scim_server_snapshot"
+_BEGIN = "scim_server_begin"
+# BEGIN IMMEDIATE takes SQLite's write lock at once: a read that upgrades later could fail halfway.
+_WRITE_BEGINS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
+_SNAPSHOT_BEGINS = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 _RETRIED_STATES = ("40001", "40P01")
 """PostgreSQL: serialization failure and deadlock, after which the same action may succeed."""
 _MAX_TRIES = 4
@@ -92,6 +94,7 @@ class Tenant:
     now: datetime
     catalog: Catalog
     request_id: str = ""
+    known_tokens: "KnownTokens | None" = None
 
     @property
     def connection_id(self) -> str | None:
@@ -107,6 +110,37 @@ class Tenant:
     def author(self) -> str:
         """Who a resource is recorded as created or changed by: the connection, else the actor."""
         return self.connection_id or self.actor.id
+
+
+class KnownTokens:
+    """What the database said of tokens less than a second ago, by digest; one for each process.
+
+    A revocation holds at once in the process that made it, within a second in every other.
+    """
+
+    MAX_AGE_S = 0.8
+    MAX_TOKENS = 10_000
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[float, Any]] = {}
+
+    def get(self, digest: str) -> Any:
+        """Return what is known of a token, None where the database is to be asked."""
+        at, found = self._found.get(digest, (0.0, None))
+        return found if time.monotonic() - at < self.MAX_AGE_S else None
+
+    def put(self, digest: str, found: Any, asked_at: float) -> None:
+        """Keep what the database said of a token that exists.
+
+        :param asked_at: When it was asked, by the monotonic clock: the age counts from there.
+        """
+        if len(self._found) >= self.MAX_TOKENS:
+            self._found.clear()
+        self._found[digest] = (asked_at, found)
+
+    def forget(self) -> None:
+        """Ask the database again about every token."""
+        self._found.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +170,7 @@ class Store:
     snapshots: Engine
     catalog: Catalog
     clock: Callable[[], datetime] = field(default=utc_now)
+    known_tokens: "KnownTokens" = field(default_factory=lambda: KnownTokens())
 
 
 def open_store(
@@ -159,38 +194,34 @@ def open_store(
         address = address.set(drivername="postgresql+psycopg")
         options["connect_args"] = {
             "connect_timeout": 5,
-            "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={busy_timeout_ms}",
+            "autocommit": True,
+            "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={busy_timeout_ms} -c timezone=UTC",
         }
     engine = create_engine(address, pool_size=pool_size, max_overflow=0, pool_timeout=busy_timeout_ms / 1000, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    snapshot: dict[str, Any] = {_SNAPSHOT: True}
-    if engine.dialect.name == "postgresql":
-        snapshot |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    event.listen(engine, "begin", _begin)
     return Store(
-        snapshots=engine.execution_options(**snapshot),
-        writer=engine.execution_options(**{_WRITES: True}),
-        reader=engine.execution_options(isolation_level="AUTOCOMMIT"),
+        writer=engine.execution_options(**{_BEGIN: _WRITE_BEGINS[engine.dialect.name]}),
+        snapshots=engine.execution_options(**{_BEGIN: _SNAPSHOT_BEGINS[engine.dialect.name]}),
+        reader=engine,
         catalog=catalog,
         clock=clock,
     )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # The driver leaves BEGIN to us (see _begin_sqlite): it would defer it until the first write.
+    # The driver leaves BEGIN to us, as psycopg does under autocommit: see _begin.
     connection.isolation_level = None
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: DatabaseConnection) -> None:
-    # BEGIN IMMEDIATE takes the write lock at once: a read that upgrades later could fail halfway.
-    options = connection.get_execution_options()
-    if options.get(_WRITES):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    elif options.get(_SNAPSHOT):
-        connection.exec_driver_sql("BEGIN")
+def _begin(connection: DatabaseConnection) -> None:
+    """Begin a transaction where one is wanted: both drivers are left to commit each statement by itself."""
+    statement = connection.get_execution_options().get(_BEGIN)
+    if statement is not None:
+        connection.exec_driver_sql(statement)
 
 
 @contextmanager
@@ -201,7 +232,7 @@ def begin(store: Store, credentials: Credentials, *, write: bool) -> Iterator[Te
 
     :raises UnavailableException: When the database does not answer or stays locked.
     """
-    with _connected(store.writer if write else store.reader) as db:
+    with _transaction(store.writer) if write else _connection(store.reader) as db:
         yield _tenant(store, credentials, db)
 
 
@@ -211,7 +242,7 @@ def begin_snapshot(store: Store, credentials: Credentials) -> Iterator[Tenant]:
 
     :raises UnavailableException: When the database does not answer.
     """
-    with _connected(store.snapshots) as db:
+    with _transaction(store.snapshots) as db:
         yield _tenant(store, credentials, db)
 
 
@@ -223,13 +254,14 @@ def _tenant(store: Store, credentials: Credentials, db: DatabaseConnection) -> T
         now=store.clock(),
         catalog=store.catalog,
         request_id=credentials.request_id,
+        known_tokens=store.known_tokens,
     )
 
 
 @contextmanager
 def begin_platform(store: Store, *, write: bool) -> Iterator[Platform]:
     """Open the database for what spans organizations; see :func:`begin`."""
-    with _connected(store.writer if write else store.reader) as db:
+    with _transaction(store.writer) if write else _connection(store.reader) as db:
         yield Platform(db=db, now=store.clock())
 
 
@@ -250,10 +282,22 @@ def transact(store: Store, credentials: Credentials, action: Callable[[Tenant], 
 
 
 @contextmanager
-def _connected(engine: Engine) -> Iterator[DatabaseConnection]:
+def _transaction(engine: Engine) -> Iterator[DatabaseConnection]:
+    with _available(), engine.begin() as db:
+        yield db
+
+
+@contextmanager
+def _connection(engine: Engine) -> Iterator[DatabaseConnection]:
+    with _available(), engine.connect() as db:
+        yield db
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    """Say of a database that cannot answer now that it is unavailable."""
     try:
-        with engine.begin() as db:
-            yield db
+        yield
     except PoolTimeoutError as exc:
         raise UnavailableException from exc
     except DBAPIError as exc:

@@ -3,16 +3,19 @@
 import hashlib
 import hmac
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from scim2_models import UnauthorizedException
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from scim_server.protocol.errors import UnavailableException
 from scim_server.protocol.profiles import PROFILES
-from scim_server.protocol.provisioning import Provisioning
+from scim_server.protocol.provisioning import OnDelete, OnExisting, OnInactive, Provisioning
 from scim_server.protocol.tokens import ALPHABET, RANDOM_LENGTH, is_well_formed, make_token
+from scim_server.store.prepared import Prepared
 from scim_server.store.session import (
     Actor,
     Connection,
@@ -112,13 +115,49 @@ def revoke_token(tenant: Tenant, token_id: str) -> bool:
         .where(tokens.c.org_id == tenant.org_id, tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
         .values(revoked_at=tenant.now)
     )
+    if tenant.known_tokens is not None:
+        tenant.known_tokens.forget()
     return result.rowcount > 0
 
 
-def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> Credentials:
-    """Return what a bearer token proves, in one indexed look-up.
+class _Found(NamedTuple):
+    """What a look-up finds of a token, its organization, its connection and its person."""
 
-    Nothing is cached, so a revocation holds for the next request on every worker.
+    id: str
+    org_id: str
+    user_id: str | None
+    scope: str
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    status: str
+    connection_id: str
+    name: str
+    profile: str
+    enabled: bool
+    on_inactive: OnInactive
+    on_existing: OnExisting
+    on_delete: OnDelete
+    user_active: bool | None
+
+
+# NB: org_id follows from the token here, which is what makes it known to every other statement.
+_LOOK_UP = Prepared(
+    select(
+        *(tokens.c[name] for name in _Found._fields[:7]),
+        organizations.c.status,
+        *(connections.c[name] for name in ("id", *_Found._fields[9:15])),
+        resources.c.active,
+    )
+    .join(organizations, organizations.c.id == tokens.c.org_id)
+    .join(connections, (connections.c.org_id == tokens.c.org_id) & (connections.c.id == tokens.c.connection_id))
+    .outerjoin(resources, (resources.c.org_id == tokens.c.org_id) & (resources.c.id == tokens.c.user_id))
+    .where(tokens.c.digest == bindparam("digest"))
+)
+
+
+def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> Credentials:
+    """Return what a bearer token proves, in one indexed look-up, or by one of less than a second ago.
 
     :raises UnauthorizedException: When the token is malformed, unknown, expired or revoked, or its
         organization or connection is not active.
@@ -126,34 +165,15 @@ def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> C
     if not is_well_formed(token):
         raise UnauthorizedException(detail="the bearer token is malformed; paste it whole, as it was shown")
     digest = key.digest(token)
-    with begin_platform(store, write=False) as platform:
-        row = platform.db.execute(
-            select(
-                tokens.c.id,
-                tokens.c.org_id,
-                tokens.c.user_id,
-                tokens.c.scope,
-                tokens.c.expires_at,
-                tokens.c.last_used_at,
-                tokens.c.revoked_at,
-                organizations.c.status,
-                connections.c.id.label("connection_id"),
-                connections.c.name,
-                connections.c.profile,
-                connections.c.enabled,
-                connections.c.on_inactive,
-                connections.c.on_existing,
-                connections.c.on_delete,
-            )
-            .join(organizations, organizations.c.id == tokens.c.org_id)
-            .join(
-                connections,
-                (connections.c.org_id == tokens.c.org_id) & (connections.c.id == tokens.c.connection_id),
-            )
-            .where(tokens.c.digest == digest)
-        ).first()
-        now = platform.now
-        access_ended = row is not None and row.user_id is not None and not _is_active(platform, row.org_id, row.user_id)
+    row, now = store.known_tokens.get(digest), store.clock()
+    if row is None:
+        asked_at = time.monotonic()
+        with begin_platform(store, write=False) as platform:
+            row = _LOOK_UP.first(platform.db, digest=digest)
+        if row is not None:
+            row = _Found(*row)
+            if row.user_id is None:  # The access of a person ends with the request that ends it.
+                store.known_tokens.put(digest, row, asked_at)
     if row is None:
         raise UnauthorizedException(detail="the bearer token is unknown; issue a new one for this connection")
     if row.revoked_at is not None:
@@ -162,7 +182,7 @@ def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> C
         raise UnauthorizedException(detail="the bearer token has expired; issue a new one for this connection")
     if row.status != "active" or not row.enabled:
         raise UnauthorizedException(detail="this organization or connection is suspended")
-    if access_ended:
+    if row.user_id is not None and row.user_active is not True:
         raise UnauthorizedException(detail="the person this token stands for has no access any more")
     if row.last_used_at is None or row.last_used_at <= now - LAST_USED_INTERVAL:
         _touch(store, digest, now)
@@ -170,14 +190,6 @@ def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> C
     connection = Connection(row.connection_id, row.name, PROFILES[row.profile], provisioning)
     kind, actor_id = ("token", row.id) if row.user_id is None else ("user", row.user_id)
     return Credentials(row.org_id, Actor(kind, actor_id, connection, _scopes(row.scope)), request_id)
-
-
-def _is_active(platform: Platform, org_id: str, user_id: str) -> bool:
-    """Return whether a person may sign in: ``active`` is access."""
-    active = platform.db.scalar(
-        select(resources.c.active).where(resources.c.org_id == org_id, resources.c.id == user_id)
-    )
-    return active is True
 
 
 def _scopes(scope: str) -> frozenset[str]:
@@ -188,6 +200,7 @@ def _scopes(scope: str) -> frozenset[str]:
 
 def _touch(store: Store, digest: str, now: datetime) -> None:
     """Write when a token was last used, unless another worker did or the database is busy."""
+    store.known_tokens.forget()  # The next look-up sees the time written here.
     # NB: waits for no lock, so that a read is not held up by a writer: SQLite has one lock, PostgreSQL skips.
     due = (
         select(tokens.c.digest)
