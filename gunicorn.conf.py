@@ -1,17 +1,30 @@
 """gunicorn as scim-server is deployed: `gunicorn wsgi:app` in this directory reads it."""
 
 import os
+import sys
+
+from scim_server import load_catalog
+from scim_server.config import SettingError, read_settings
+from scim_server.protocol.catalog import CatalogError
+
+# A wrong setting or schema file stops the start with one line, before any worker would fail over it. What is
+# imported here, the workers share: they boot faster and smaller.
+try:
+    settings = read_settings()
+    load_catalog(settings.schemas_dir)
+except (SettingError, CatalogError) as refusal:
+    sys.exit(f"scim-server: {refusal}")
 
 # Loopback unless said otherwise: TLS is the business of the proxy in front.
 bind = os.environ.get("SCIM_SERVER_BIND", "127.0.0.1:8000")
 proc_name = "scim-server"
 
-# Processes are what uses the processors; two at least, so that a slow request never stops all others.
-workers = int(os.environ.get("SCIM_SERVER_WORKERS") or max(2, os.cpu_count() or 1))
+# Processes are what uses the processors.
+workers = settings.workers
 # Threads hide the waits for the database and keep idle connections cheap; many of them only contend for the
 # GIL.
 worker_class = "gthread"
-threads = int(os.environ.get("SCIM_SERVER_THREADS") or 4)
+threads = settings.threads
 
 # A worker that stops answering is replaced after this, in seconds.
 timeout = 60
@@ -41,6 +54,8 @@ forwarder_headers = ""
 # The application writes its own access log, in JSON.
 accesslog = None
 errorlog = "-"
+# As text, for a person at a terminal, only what needs attention.
+loglevel = "warning" if settings.log_format == "text" else "info"
 
 # No second door: workers are controlled by signals.
 control_socket_disable = True

@@ -69,8 +69,10 @@ class Wire:
         connection = self._connection(key)
         start = time.perf_counter()
         try:
-            response = _exchange(connection, target, sent)
+            response, whole = _exchange(connection, target, sent)
             body = response.read()
+            if not whole:
+                connection.close()
             if response.getheader("Content-Encoding", "").lower() == "gzip":
                 body = gzip.decompress(body)
         except (OSError, HTTPException, EOFError, ValueError) as error:
@@ -110,7 +112,8 @@ def _split(url: str) -> tuple[tuple[str, str], str]:
     return (parts.scheme, parts.netloc), url.split("://", 1)[1][len(parts.netloc) :] or "/"
 
 
-def _exchange(connection: HTTPConnection, target: str, sent: Sent) -> HTTPResponse:
+def _exchange(connection: HTTPConnection, target: str, sent: Sent) -> tuple[HTTPResponse, bool]:
+    """Send a request and wait for the answer; also say whether all of the request went out."""
     given = {name.lower() for name, _ in sent.headers}
     connection.putrequest(sent.method, target, skip_host="host" in given, skip_accept_encoding=True)
     for name, value in sent.headers:
@@ -118,8 +121,12 @@ def _exchange(connection: HTTPConnection, target: str, sent: Sent) -> HTTPRespon
     # RFC 9110 §8.6: a method that usually has a body announces an empty one too.
     if "content-length" not in given and (sent.body is not None or sent.method in ("POST", "PUT", "PATCH")):
         connection.putheader("Content-Length", str(len(sent.body or b"")))
-    connection.endheaders(sent.body)
-    return connection.getresponse()
+    try:
+        connection.endheaders(sent.body)
+    except (BrokenPipeError, ConnectionResetError):
+        # RFC 9112 §9.6: a server may answer, e.g. 413, and close before it has read everything.
+        return connection.getresponse(), False
+    return connection.getresponse(), True
 
 
 def _was_dropped(connection: HTTPConnection) -> bool:

@@ -1,7 +1,7 @@
-"""Shows results: a table by client, each failure with what was said, and a JSON report."""
+"""Shows a report on the terminal, and writes it as JSON or Markdown; `page` writes it as HTML."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import orjson
@@ -9,151 +9,126 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from conformance.exchange import Received, Sent
-from conformance.json_types import Json
-from conformance.replay import Result, Server, StepFailure
-from conformance.scenario import LEVELS
+from conformance.findings import HEADINGS, Evidence, Finding, Part, Report, grouped, tally
+from conformance.page import html_page
+from conformance.summary import summary
 
-BODY_LIMIT = 2000
-VALUE_LIMIT = 500
-SHORTEST_SECRET = 4
-_CREDENTIALS = re.compile(r"^(\S+ )?.*$", re.DOTALL)
-_ACCESS_TOKEN = re.compile(r'("access_token"\s*:\s*)"[^"]*"')
+PARTS: dict[Part, str] = {"rfc": "RFC sections", "clients": "Clients"}
+WRITERS = (".json", ".md", ".html")
 
 
-def print_line(console: Console, result: Result) -> None:
-    """Print one scenario's outcome on one line."""
-    sort = f"{result.outcome} ({result.scenario.level})" if result.outcome == "failed" else result.outcome
-    timing = f"{result.requests} requests, {result.seconds:.2f} s" if result.requests else ""
-    _say(console, f"{sort:16} {result.scenario.label:52} {timing}".rstrip())
+def print_line(console: Console, finding: Finding) -> None:
+    """Print one outcome on one line."""
+    sort = f"{finding.outcome} ({finding.level})" if finding.outcome == "failed" else finding.outcome
+    timing = f"{finding.requests} requests, {finding.seconds:.2f} s" if finding.requests else finding.reason
+    _say(console, f"{sort:16} {finding.id:52} {timing}".rstrip())
 
 
-def print_failures(console: Console, results: Sequence[Result]) -> None:
-    """Print each failed step of each scenario."""
-    for result in results:
-        for failure in result.failures:
-            _say(console, "")
-            _say(console, f"FAILED ({result.scenario.level}) {result.scenario.label}: {result.scenario.name}")
-            for line in failure_lines(failure, result.secrets):
-                _say(console, f"  {line}")
+def print_report(console: Console, report: Report) -> None:
+    """Print each failure, what was slow, and a table by section and by client."""
+    for finding in report.findings:
+        for line in failure_lines(finding):
+            _say(console, line)
+    for line in report.slow:
+        _say(console, line)
+    console.print(_table(report))
 
 
-def print_slow(console: Console, results: Sequence[Result]) -> None:
-    """Print the answers that took longer than their scenario hoped."""
-    for result in results:
-        for slow in result.slow:
-            _say(
-                console,
-                f"slow: {result.scenario.label} steps[{slow.step}] took {slow.milliseconds:.0f} ms,"
-                f" {slow.max_ms} ms hoped for",
-            )
+def _table(report: Report) -> Table:
+    profile = f", profile {report.profile}" if report.profile else ""
+    table = Table(title=f"SCIM conformance of {report.url}{profile}", box=SIMPLE_HEAD)
+    table.add_column("", no_wrap=True)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right")
+    for part in PARTS:
+        groups = grouped(report.findings, part)
+        for title, findings in groups:
+            table.add_row(title, *tally(findings).cells())
+        if len(groups) > 1:
+            table.add_section()
+            table.add_row(f"{PARTS[part]}, sum", *tally(_of(report, part)).cells())
+            table.add_section()
+    return table
 
 
-def print_table(console: Console, results: Sequence[Result]) -> None:
-    """Print a table with one row for each client."""
-    table = Table(title="SCIM conformance by client", box=SIMPLE_HEAD)
-    table.add_column("client", no_wrap=True)
-    for heading in ("all", "passed", *(f"failed {level}" for level in LEVELS), "not announced"):
-        table.add_column(heading, justify="right", overflow="fold")
-    clients = sorted({result.scenario.client for result in results})
-    for client in clients:
-        table.add_row(client, *_counts([r for r in results if r.scenario.client == client]))
-    if len(clients) > 1:
-        table.add_section()
-        table.add_row("sum", *_counts(results))
-    console.print(table)
-
-
-def _counts(results: Sequence[Result]) -> list[str]:
-    failed = [sum(r.outcome == "failed" and r.scenario.level == level for r in results) for level in LEVELS]
-    passed = sum(r.outcome == "passed" for r in results)
-    not_announced = sum(r.outcome == "not announced" for r in results)
-    return [str(count or "-") for count in (len(results), passed, *failed, not_announced)]
-
-
-def failure_lines(failure: StepFailure, secrets: frozenset[str]) -> list[str]:
-    """Tell one failed step: where, what was expected, what was sent, what came back."""
-    where = f"steps[{failure.step}]" + (f" turn {failure.turn}" if failure.turn else "")
-    lines = [f"{where}: {failure.comment}" if failure.comment else where]
-    for mismatch in failure.mismatches:
-        expected = orjson.dumps(mismatch.expected).decode()
-        lines.append(f"{mismatch.what}: expected {_cut(expected, VALUE_LIMIT)}")
-        lines.append(f"{' ' * len(mismatch.what)}       got {_cut(mismatch.got, VALUE_LIMIT)}")
-    if failure.sent:
-        lines += [f"> {line}" for line in _sent_lines(failure.sent)]
-    if failure.received:
-        lines += [f"< {line}" for line in _received_lines(failure.received)]
-    return [_redacted(line, secrets) for line in lines]
-
-
-def _sent_lines(sent: Sent) -> list[str]:
-    lines = [f"{sent.method} {sent.url}"]
-    for name, value in sent.headers:
-        hidden = _CREDENTIALS.sub(r"\1***", value, count=1) if name.lower() == "authorization" else value
-        lines.append(f"{name}: {hidden}")
-    if sent.body is not None:
-        lines += ["", *_body_lines(sent.body.decode("utf-8", errors="replace"))]
+def failure_lines(finding: Finding) -> list[str]:
+    """Tell a failure: the rule and its section, what is wrong, what was sent and what came back."""
+    if finding.outcome != "failed":
+        return []
+    lines = ["", f"FAILED ({finding.level}) {finding.id}: {finding.title} ({finding.reference})"]
+    for one in finding.evidence:
+        lines += [f"  {line}" for line in one.what.splitlines()]
+        lines += [f"  > {line}" for line in one.request.splitlines()]
+        lines += [f"  < {line}" for line in one.response.splitlines()]
     return lines
 
 
-def _received_lines(received: Received) -> list[str]:
-    lines = [f"{received.status} {received.reason} ({received.milliseconds:.0f} ms)"]
-    lines += [f"{name}: {value}" for name, value in received.headers]
-    return [*lines, "", *_body_lines(received.text)] if received.body else lines
+def write_report(path: Path, report: Report) -> None:
+    """Write a report in the form its file name asks for."""
+    if path.suffix == ".md":
+        path.write_text("\n".join(_markdown(report)) + "\n", encoding="utf-8")
+    elif path.suffix == ".html":
+        path.write_text(html_page(report), encoding="utf-8")
+    else:
+        path.write_bytes(orjson.dumps(_document(report), option=orjson.OPT_INDENT_2))
 
 
-def _body_lines(text: str) -> list[str]:
-    return _cut(_ACCESS_TOKEN.sub(r'\1"***"', text), BODY_LIMIT).splitlines()
+def _document(report: Report) -> dict[str, object]:
+    return {
+        "url": report.url,
+        "profile": report.profile,
+        "at": report.at.isoformat(timespec="seconds"),
+        "serviceProviderConfig": report.config,
+        "sums": {part: asdict(tally(_of(report, part))) for part in PARTS},
+        "findings": [
+            {**asdict(finding), "evidence": [asdict(e) for e in finding.evidence]} for finding in report.findings
+        ],
+        "slow": report.slow,
+    }
 
 
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
+def _markdown(report: Report) -> Iterator[str]:
+    yield "# SCIM conformance\n"
+    for name, value in summary(report):
+        yield f"- {name}: {_inline(value)}"
+    for part, heading in PARTS.items():
+        groups = grouped(report.findings, part)
+        if not groups:
+            continue
+        yield f"\n## {heading}\n"
+        yield f"| | {' | '.join(HEADINGS)} |"
+        yield "|---|" + "---:|" * len(HEADINGS)
+        for title, findings in [*groups, ("**sum**", _of(report, part))]:
+            yield f"| {title} | {' | '.join(tally(findings).cells())} |"
+    failed = [finding for finding in report.findings if finding.outcome == "failed"]
+    if failed:
+        yield "\n## Failures"
+    for finding in failed:
+        yield f"\n### {finding.id} ({finding.level})\n"
+        yield f"{_inline(finding.title)} ({_inline(finding.reference)})"
+        for one in finding.evidence:
+            yield from _fenced(one)
 
 
-def _redacted(text: str, secrets: frozenset[str]) -> str:
-    """Hide secrets; very short ones are left, or they would blank out half of the report."""
-    for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, "***")
+def _fenced(evidence: Evidence) -> Iterator[str]:
+    yield "\n" + _inline(evidence.what.replace("\n", "; "))
+    for text in (evidence.request, evidence.response):
+        fence = "```"
+        while fence in text:
+            fence += "`"
+        if text:
+            yield f"\n{fence}http\n{text}\n{fence}"
+
+
+def _inline(text: str) -> str:
+    """Text that no Markdown or HTML inside it can take over."""
+    for special in "\\`*_[]<>|#":
+        text = text.replace(special, f"\\{special}")
     return text
 
 
-def write_report(path: Path, results: Sequence[Result], server: Server) -> None:
-    """Write all results as JSON."""
-    document: Json = {"url": server.base, "scenarios": [_result(result) for result in results]}
-    path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-
-
-def _result(result: Result) -> Json:
-    scenario = result.scenario
-    return {
-        "client": scenario.client,
-        "scenario": scenario.label,
-        "name": scenario.name,
-        "level": scenario.level,
-        "outcome": result.outcome,
-        "requests": result.requests,
-        "seconds": round(result.seconds, 3),
-        "failures": [_failure(failure, result.secrets) for failure in result.failures],
-        "slow": [{"step": slow.step, "max_ms": slow.max_ms, "ms": round(slow.milliseconds)} for slow in result.slow],
-    }
-
-
-def _failure(failure: StepFailure, secrets: frozenset[str]) -> Json:
-    return {
-        "step": failure.step,
-        "turn": failure.turn,
-        "comment": failure.comment,
-        "mismatches": [
-            {
-                "what": mismatch.what,
-                "expected": mismatch.expected,
-                "got": _redacted(_cut(mismatch.got, BODY_LIMIT), secrets),
-            }
-            for mismatch in failure.mismatches
-        ],
-        "told": list(failure_lines(failure, secrets)),
-    }
+def _of(report: Report, part: Part) -> Sequence[Finding]:
+    return [finding for finding in report.findings if finding.part == part]
 
 
 def _say(console: Console, text: str) -> None:

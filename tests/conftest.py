@@ -1,15 +1,21 @@
 """Fixtures for every test: real databases, and no network beyond the loopback."""
 
 import ipaddress
+import os
 import signal
 import socket
 import sys
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
+from hypothesis import settings
 
+from scim_server.protocol.catalog import Catalog
 from scim_server.store.migrate import upgrade
 from tests.databases import Database, DatabaseServer, SQLiteServer, running_postgresql
+from tests.directory import Client, new_client, running_app, site_of
+from tests.statements import guarded
 
 
 def _exit_cleanly(signal_number: int, _frame: object) -> None:
@@ -19,6 +25,12 @@ def _exit_cleanly(signal_number: int, _frame: object) -> None:
 
 # A job that is cancelled gets SIGTERM, and PostgreSQL would outlive it.
 signal.signal(signal.SIGTERM, _exit_cleanly)
+
+
+# The same cases at every run, few enough for a run of seconds; HYPOTHESIS_PROFILE=long looks for new ones.
+settings.register_profile("fast", max_examples=150, deadline=None, derandomize=True, database=None)
+settings.register_profile("long", max_examples=20_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -61,6 +73,41 @@ def empty_database(database_server: DatabaseServer) -> Iterator[Database]:
     empty = database_server.create()
     yield empty
     database_server.drop(empty)
+
+
+@pytest.fixture(scope="session")
+def app(database: Database) -> Iterator[Flask]:
+    """The app on the database of the session."""
+    with running_app(database) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def catalog(app: Flask) -> Catalog:
+    """The schemas that ship, read once."""
+    return site_of(app).store.catalog
+
+
+@pytest.fixture
+def client(app: Flask) -> Client:
+    """A client of the connection `default` of an organization of the test's own."""
+    return new_client(app)
+
+
+@pytest.fixture
+def tenant_guard() -> Iterator[None]:
+    """Fail the test when a statement touches a tenant table without naming the organization."""
+    with guarded() as faults:
+        yield
+    if faults:
+        pytest.fail("\n".join(faults))
+
+
+@pytest.fixture(params=["driver", "sqlalchemy"])
+def both_paths(request: pytest.FixtureRequest) -> None:
+    """Prepared statements run by the driver, as in production, and then by SQLAlchemy, where the guard sees them."""
+    if request.param == "sqlalchemy":
+        request.getfixturevalue("tenant_guard")
 
 
 class NetworkRefused(RuntimeError):

@@ -134,7 +134,7 @@ def replace_resource(
     :raises MutabilityException: When an immutable attribute would change.
     :raises UniquenessException: When its unique attribute has a value that is taken.
     """
-    locked = _locked(tenant, definition, resource_id, if_match)
+    locked = _locked(tenant, definition, resource_id, if_match, parts.members)
     old = orjson.loads(locked.document)
     document = keep_immutable(old, parts.document, definition)
     active = locked.active if parts.active is None else parts.active
@@ -157,7 +157,10 @@ def patch_resource(
     :raises PreconditionFailedException: When ``if_match`` names another version.
     :raises SCIMException: When a step fails; see :func:`apply_writes` and :func:`apply_step`.
     """
-    locked = _locked(tenant, definition, resource_id, if_match)
+    joining = [
+        each for step in patch.member_steps if isinstance(step, AddMembers | ReplaceMembers) for each in step.ids
+    ]
+    locked = _locked(tenant, definition, resource_id, if_match, joining)
     resource = orjson.loads(locked.document)
     if definition.has_active:
         resource["active"] = locked.active
@@ -184,8 +187,10 @@ def delete(tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_
     record(tenant, _verb(definition, "delete"), definition.name, resource_id, changes)
 
 
-def _locked(tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_match: str | None) -> LockedResource:
-    locked = lock_resource(tenant, definition, resource_id)
+def _locked(
+    tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_match: str | None, joining: Sequence[str] = ()
+) -> LockedResource:
+    locked = lock_resource(tenant, definition, resource_id, joining)
     _check_version(locked, if_match)
     return locked
 

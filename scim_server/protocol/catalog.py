@@ -153,13 +153,14 @@ def build_catalog(files: Iterable[tuple[str, Mapping[str, Any]]]) -> Catalog:
     schemas: dict[str, tuple[str, Mapping[str, Any]]] = {}
     types: dict[str, tuple[str, dict[str, Any]]] = {}
     for source, content in files:
-        kinds = content.get("schemas", [])
+        kinds = content.get("schemas") or []
         if SCHEMA_URN in kinds:
             urn = content.get("id")
             if not isinstance(urn, str) or not urn.lower().startswith("urn:"):
                 raise CatalogError(f"{source}: 'id' must be the URN of the schema, such as 'urn:example:Device'")
             schemas[urn.lower()] = (source, content)
         elif RESOURCE_TYPE_URN in kinds:
+            _check_resource_type(content, source)
             types[_text(content, "name", source)] = (source, dict(content))
         else:
             raise CatalogError(
@@ -190,11 +191,26 @@ def _text(content: Mapping[str, Any], key: str, source: str) -> str:
     return value
 
 
+def _check_resource_type(content: Mapping[str, Any], source: str) -> None:
+    try:
+        ResourceType.model_validate(content)
+    except ValidationError as exc:
+        raise CatalogError(f"{source}: not a resource type of RFC 7643 §6: {_problems(exc)}") from exc
+    for key in ("schema", "endpoint"):
+        _text(content, key, source)
+    for extension in content.get("schemaExtensions") or []:
+        _text(extension, "schema", source)
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+
+
 def _bound_urns(types: Mapping[str, tuple[str, dict[str, Any]]]) -> Iterator[str]:
     for _, content in types.values():
-        yield str(content.get("schema", "")).lower()
+        yield content["schema"].lower()
         for extension in content.get("schemaExtensions") or []:
-            yield str(extension.get("schema", "")).lower()
+            yield extension["schema"].lower()
 
 
 def _bind_loose_extensions(
@@ -224,8 +240,7 @@ def _models(
         try:
             built.append(Schema.model_validate(_without_uri_checks(content)))
         except ValidationError as exc:
-            problems = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in exc.errors())
-            raise CatalogError(f"{source}: not a schema of RFC 7643 §7: {'; '.join(problems)}") from exc
+            raise CatalogError(f"{source}: not a schema of RFC 7643 §7: {_problems(exc)}") from exc
     try:
         resource_types = [ResourceType.model_validate(content) for _, content in types.values()]
         return ScimProvider.from_discovery(built, resource_types)
@@ -271,6 +286,8 @@ def _definition(
             attributes=_attributes(extension_schema.get("attributes") or [], extension_source),
         )
     if str(schema["id"]) == USER_URN:
+        if "username" not in declared:
+            raise CatalogError(f"{schema_source}: a User needs a userName (RFC 7643 §4.1.1)")
         declared = MappingProxyType({**declared, "username": replace(declared["username"], is_user_name=True)})
     attributes = {**_COMMON, **declared}
     _refuse_secrets(name, declared, schema_source, password=str(schema["id"]) == USER_URN)

@@ -74,6 +74,8 @@ def read_resource(payload: Mapping[str, Any], definition: ResourceDefinition, le
         profile meets an attribute no schema declares.
     :raises InvalidValueException: When a required attribute is missing or a value does not fit.
     """
+    sent_schemas = (value for name, value in payload.items() if name.lower() == "schemas")
+    _check_schemas(next(sent_schemas, None), definition, leniences)
     document = _read_members(payload, definition, leniences)
     _check_required(document, definition.attributes, "")
     for extension in definition.extensions.values():
@@ -86,12 +88,11 @@ def read_resource(payload: Mapping[str, Any], definition: ResourceDefinition, le
 
 def _read_members(payload: Mapping[str, Any], definition: ResourceDefinition, leniences: Leniences) -> Document:
     document: Document = {}
-    sent_schemas: Any = None
     for name, value in payload.items():
         lower = name.lower()
         if lower == "schemas":
-            sent_schemas = value
-        elif lower in definition.attributes:
+            continue
+        if lower in definition.attributes:
             attribute = definition.attributes[lower]
             if attribute.read_only:
                 continue  # RFC 7644 §3.3: readOnly attributes in the request are ignored.
@@ -109,10 +110,9 @@ def _read_members(payload: Mapping[str, Any], definition: ResourceDefinition, le
         elif lower == definition.urn.lower() and isinstance(value, dict) and leniences.profile.ignores_unknown:
             # limosa-io/scimverify: core attributes nested under the core URN.
             leniences.count("core_attributes_under_urn")
-            document.update(_read_members({**value, "schemas": None}, definition, leniences))
+            document.update(_read_members(value, definition, leniences))
         else:
             _unknown(name, leniences, InvalidSyntaxException)
-    _check_schemas(sent_schemas, definition, leniences)
     return document
 
 

@@ -79,7 +79,7 @@ def read_member_ids(value: Any, leniences: Leniences, path: str = "members") -> 
 def _member_id(element: Any, path: str, leniences: Leniences) -> str:
     if isinstance(element, str) and leniences.profile.coerces_values:
         leniences.count("string_for_complex")
-        return element
+        element = {"value": element}
     if not isinstance(element, dict):
         raise InvalidValueException(detail=f"{path} must be an object with a value: the id of a user or group")
     sent = {name.lower(): item for name, item in element.items()}

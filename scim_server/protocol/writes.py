@@ -44,11 +44,15 @@ def apply_writes(
 
     :raises MutabilityException: When an immutable value would change or a required one be unassigned.
     :raises NoTargetException: When a filter in a path selects nothing and nothing may be created.
-    :raises InvalidValueException: When two values would be primary, or too many held.
+    :raises InvalidValueException: When two values would be primary, too many held, or one would lack
+        what it requires.
     """
     for write in writes:
         # A copy, since later writes change what this one put there, and a deadlock brings a second try.
         _apply(document, replace(write, value=deepcopy(write.value)), definition, leniences)
+    # Not before the last: Entra ID writes a complex value by an operation for each sub-attribute.
+    for write in writes:
+        _check_sub_attributes(document, write.target)
     return with_schemas(document, definition)
 
 
@@ -65,8 +69,10 @@ def _apply(document: Document, write: Write, definition: ResourceDefinition, len
         _apply_to_value(holder, write)
     if extension and holder:
         document[extension.urn] = holder
-    elif extension and document.pop(extension.urn, None) and extension.required:
-        raise MutabilityException(detail=f"{extension.urn} is required and cannot be removed")
+    elif extension and extension.urn in document:
+        if extension.required:
+            raise MutabilityException(detail=f"{extension.urn} is required and cannot be removed")
+        del document[extension.urn]
 
 
 def _apply_to_value(holder: Document, write: Write) -> None:
@@ -81,9 +87,7 @@ def _apply_to_value(holder: Document, write: Write) -> None:
         new = None if _is_removed(old, write, attribute) else old
     else:
         new = write.value
-    if attribute.is_complex and new:
-        _check_sub_attributes(new, attribute)
-    elif attribute.is_complex and old:
+    if attribute.is_complex and old and not new:
         _keep_immutable(old, attribute.sub_attributes)
     _assign(holder, attribute, new or None if attribute.is_complex else new)
 
@@ -136,10 +140,17 @@ def _keep_immutable(removed: Mapping[str, Any], attributes: Attributes) -> None:
             _keep_immutable(value, attribute.sub_attributes)
 
 
-def _check_sub_attributes(value: Document, attribute: AttributeDefinition) -> None:
-    for each in attribute.sub_attributes.values():
-        if each.required and not each.read_only and value.get(each.name) in (None, ""):
-            raise InvalidValueException(detail=f"{attribute.name}.{each.name} is required")
+def _check_sub_attributes(document: Document, target: Target) -> None:
+    """Refuse a complex value that lacks a sub-attribute it requires."""
+    attribute = target.attribute
+    required = [each for each in attribute.sub_attributes.values() if each.required] if attribute else []
+    if attribute is None or not required:
+        return
+    value = document.get(target.container, {}).get(attribute.name) if target.container else document.get(attribute.name)
+    for element in value or () if attribute.multi_valued else (value or {},):
+        for each in required:
+            if element and not each.read_only and element.get(each.name) in (None, ""):
+                raise InvalidValueException(detail=f"{attribute.name}.{each.name} is required")
 
 
 def _apply_to_values(holder: Document, write: Write, leniences: Leniences) -> None:
@@ -163,9 +174,6 @@ def _apply_to_values(holder: Document, write: Write, leniences: Leniences) -> No
     if len(values) > MAX_ELEMENTS:
         raise InvalidValueException(detail=f"{attribute.name} holds at most {MAX_ELEMENTS} values")
     _settle_primary(values, primary, attribute)
-    if attribute.is_complex:
-        for value in values:
-            _check_sub_attributes(value, attribute)
     _assign(holder, attribute, values or None)
 
 
@@ -209,8 +217,8 @@ def _described(value_filter: FilterNode, write: Write, leniences: Leniences) -> 
     if write.value in (None, "", {}) and leniences.profile.creates_unmatched:
         leniences.count("nothing_to_write")
         return []  # NB: what has no value here is already as it is asked to be.
-    described = _equalities(value_filter, attribute, leniences)
-    if not described or not leniences.profile.creates_unmatched:
+    described = _equalities(value_filter, attribute, leniences) if leniences.profile.creates_unmatched else {}
+    if not described:
         raise NoTargetException(detail=f"no value of {attribute.name} matches the filter of {target.text[:200]!r}")
     leniences.count("value_created_from_filter")
     if target.sub_attribute is not None:
@@ -234,6 +242,8 @@ def _equalities(value_filter: FilterNode, attribute: AttributeDefinition, lenien
         sub = attribute.sub_attributes.get(term.attr_path.attr.lower())
         if sub is None:
             return {}
+        if sub.read_only:
+            raise MutabilityException(detail=f"no value matches, and {attribute.name}.{sub.name} is read-only")
         described[sub.name] = read_value(term.value, sub, f"{attribute.name}.{sub.name}", leniences)
     return described
 

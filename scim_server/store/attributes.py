@@ -26,7 +26,8 @@ from sqlalchemy import (
 )
 
 from scim_server.protocol.catalog import AttributeDefinition, ResourceDefinition
-from scim_server.protocol.filters import AttributeTarget, Holder
+from scim_server.protocol.filter_terms import AttributeTarget
+from scim_server.protocol.filters import Holder
 from scim_server.store.json_paths import Elements, JsonPaths, Path, Scalar, bind_text, json_paths
 from scim_server.store.relations import (
     Relation,

@@ -7,16 +7,8 @@ from scim2_models.path import AttrPath, FilterNode
 from sqlalchemy import Boolean, ColumnElement, FromClause, and_, literal_column, not_, or_
 
 from scim_server.protocol.catalog import ResourceDefinition
-from scim_server.protocol.filters import (
-    AttributeTarget,
-    FilterSemantics,
-    Holder,
-    Logic,
-    element_finder,
-    find_attribute,
-    read_filter,
-    refuse_unknown,
-)
+from scim_server.protocol.filter_terms import AttributeTarget, find_attribute, refuse_unknown
+from scim_server.protocol.filters import FilterSemantics, Holder, Logic, element_finder, read_filter
 from scim_server.store.attributes import ResourceHolder, ScalarHolder
 from scim_server.store.json_paths import json_paths
 from scim_server.store.relations import member_sub_attributes

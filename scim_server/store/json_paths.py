@@ -1,7 +1,7 @@
 """Values inside ``folded``, in the SQL of either database.
 
-No expression here raises while it runs, whatever the document holds: a value of another type than
-its schema says is unassigned, or equal to nothing.
+No expression here raises while it runs, whatever the document holds: a value stored under a former
+schema, of another type than the present one says, is compared as the database has it.
 """
 
 import base64
@@ -52,7 +52,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """The elements of an array as rows: each one as JSON and as a plain value's root, and its place."""
+    """The elements of an array as rows: ``element`` is one as JSON, ``position`` its place."""
 
     source: FromClause
     element: ColumnElement[Any]

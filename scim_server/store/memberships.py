@@ -74,11 +74,12 @@ def _closure(dialect: str, limited: bool) -> Prepared:
         .cte("closure", recursive=True)
     )
     nested = memberships.alias("nested")
+    # NB: outer joins, which no planner turns round: SQLite would read every membership for each row of the closure.
+    # Where nothing is above, a row without a group ends there, and the last join drops it.
     closure = closure.union(
-        select(closure.c.user_id, nested.c.group_id, literal(0))
-        .join(nested, (nested.c.org_id == org_id) & (nested.c.member_id == closure.c.group_id))
-        .join(above, (above.c.org_id == org_id) & (above.c.id == nested.c.group_id))
-        .where(seen_groups(limited, above))
+        select(closure.c.user_id, above.c.id, literal(0))
+        .outerjoin_from(closure, nested, (nested.c.org_id == org_id) & (nested.c.member_id == closure.c.group_id))
+        .outerjoin(above, (above.c.org_id == org_id) & (above.c.id == nested.c.group_id) & seen_groups(limited, above))
     )
     return Prepared(
         select(closure.c.user_id, closure.c.group_id, func.max(closure.c.direct), shown.c.display)

@@ -123,7 +123,9 @@ def _wrapped(db: Connection, sql: str, error: Exception) -> Exception:
     if not isinstance(error, dbapi.Error):
         return error
     gone = db.dialect.is_disconnect(error, db.connection.dbapi_connection, None)
-    if gone:
+    if gone and not db.invalidated:
+        # As SQLAlchemy does: the pool's other connections are as old, and likely as gone.
+        db.engine.pool._invalidate(db.connection, error)
         db.invalidate(error)
     return DBAPIError.instance(
         sql, None, error, dbapi.Error, hide_parameters=True, connection_invalidated=gone, dialect=db.dialect

@@ -16,6 +16,7 @@ from scim_server.protocol.comparison import attribute_key, comparison_key, fold_
 from scim_server.protocol.documents import Document, display_of
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
+from scim_server.store.id_sets import id_list, is_listed
 from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_of, members_of
 from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant
@@ -76,6 +77,12 @@ def _by_id(limited: bool, lock: bool) -> Prepared:
     return Prepared(found.with_for_update(key_share=True) if lock else found)
 
 
+@cache
+def _by_ids(dialect: str, limited: bool) -> Prepared:
+    found = select(*SHOWN).where(*scope(limited), is_listed(dialect, resources.c.id, "ids"))
+    return Prepared(found.order_by(resources.c.id).with_for_update(key_share=True))
+
+
 def _not_found(definition: ResourceDefinition, resource_id: str) -> NoReturn:
     raise NotFoundException(detail=f"there is no {definition.name} {resource_id[:100]!r}")
 
@@ -122,14 +129,23 @@ def with_related(
     return found
 
 
-def lock_resource(tenant: Tenant, definition: ResourceDefinition, resource_id: str) -> LockedResource:
+def lock_resource(
+    tenant: Tenant, definition: ResourceDefinition, resource_id: str, beside: Sequence[str] = ()
+) -> LockedResource:
     """Return a resource and hold its row until the transaction ends.
 
+    :param beside: Ids to become members: the groups among them are held too, all in the order of
+        their ids, so that groups that are nested crosswise at once do not wait for each other.
     :raises NotFoundException: When there is none that the tenant sees.
     """
-    row = _by_id(is_limited(tenant, definition), lock=True).first(
-        tenant.db, resource_id=resource_id, **scope_values(tenant, definition)
-    )
+    limited, values = is_limited(tenant, definition), scope_values(tenant, definition)
+    row: Sequence[Any] | None
+    if beside:
+        ids = id_list(tenant, (resource_id, *beside))
+        rows = _by_ids(tenant.db.dialect.name, limited).all(tenant.db, ids=ids, **values)
+        row = next((each for each in rows if each[0] == resource_id), None)
+    else:
+        row = _by_id(limited, lock=True).first(tenant.db, resource_id=resource_id, **values)
     if row is None:
         _not_found(definition, resource_id)
     return LockedResource(*row)

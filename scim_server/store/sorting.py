@@ -9,7 +9,7 @@ from scim2_models.path import AttrPath
 from sqlalchemy import ColumnElement
 
 from scim_server.protocol.catalog import ResourceDefinition
-from scim_server.protocol.filters import AttributeTarget, find_attribute, plain_value
+from scim_server.protocol.filter_terms import AttributeTarget, find_attribute, plain_value
 from scim_server.store.attributes import ResourceHolder
 from scim_server.store.session import Tenant
 from scim_server.store.tables import resources

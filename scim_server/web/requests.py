@@ -49,6 +49,20 @@ class CleanPaths:
         return self.app(environ, start_response)
 
 
+def read_body_bytes() -> bytes:
+    """Return the body of the request, whole.
+
+    :raises RequestEntityTooLarge: When it is larger than the app takes.
+    """
+    body = request.get_data(cache=False)
+    # Werkzeug ends a chunked body at the limit without a word: whether there is more shows by reading on.
+    limit = request.max_content_length
+    chunked = request.content_length is None and limit is not None and len(body) >= limit
+    if chunked and request.environ["wsgi.input"].read(1):
+        raise RequestEntityTooLarge
+    return body
+
+
 def scim_response(body: bytes, status: int = 200, **headers: str) -> Response:
     """Return an answer in the media type of SCIM (RFC 7644 §3.1)."""
     response = Response(body, status=status, content_type=SCIM_MEDIA_TYPE)
@@ -86,6 +100,8 @@ def begin_request() -> None:
 def finish_request(response: Response) -> Response:
     """Write the request's line in the log: ids, counts and durations, nothing of a person."""
     response.headers["X-Request-ID"] = g.request_id
+    if response.status_code == 204:
+        del response.headers["Content-Type"]  # There is no content, and it is not the HTML that Flask supposes.
     fields: dict[str, Any] = {
         "request_id": g.request_id,
         "method": request.method,

@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import orjson
-from hypothesis import strategies as st
+from scim2_models import ScimPolicy, default_comparison_key
 from sqlalchemy import Connection, insert
 
 from scim_server.protocol.catalog import AttributeDefinition, Attributes, Catalog, ResourceDefinition, build_catalog
-from scim_server.protocol.comparison import comparison_key, fold_document
-from scim_server.protocol.documents import with_schemas
+from scim_server.protocol.comparison import attribute_key, comparison_key, fold_document, user_name_key
+from scim_server.protocol.documents import display_of, with_schemas
 from scim_server.protocol.profiles import PROFILES
 from scim_server.store import session
 from scim_server.store.session import Actor, Tenant
@@ -138,27 +139,36 @@ _POOLS: Mapping[str, Sequence[Any]] = {
     "binary": BINARIES,
 }
 
-_characters = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3)
 
-
-def plain_values(kind: str) -> st.SearchStrategy[Any]:
-    """Return values of a type as documents hold them."""
-    pooled = st.sampled_from(_POOLS[kind])
-    if kind in ("string", "reference"):
-        return st.one_of(pooled, pooled, _characters)
+def plain_value(random: Random, kind: str) -> Any:
+    """Return a value of a type as documents hold it."""
+    if random.random() < 0.8 or kind in ("boolean", "dateTime", "binary"):
+        return random.choice(_POOLS[kind])
     if kind == "integer":
-        return st.one_of(pooled, st.integers(-(2**63), 2**63 - 1))
+        return random.randrange(-(2**63), 2**63)
     if kind == "decimal":
-        return st.one_of(pooled, st.floats(allow_nan=False, allow_infinity=False))
-    return pooled
+        return random.choice(
+            [random.random(), random.gauss(0, 1e9), random.randrange(2**64) / 10 ** random.randrange(19)]
+        )
+    return "".join(chr(_code_point(random)) for _ in range(random.randrange(4)))
 
 
-def attribute_values(attribute: AttributeDefinition) -> st.SearchStrategy[Any]:
-    """Return values of an attribute as documents hold them: never null, never empty."""
-    element = complex_values(attribute.sub_attributes) if attribute.is_complex else plain_values(attribute.type)
+def _code_point(random: Random) -> int:
+    number = random.choice([random.randrange(1, 0x100), random.randrange(1, 0x2FFF), random.randrange(1, 0x110000)])
+    return 0x41 if 0xD800 <= number <= 0xDFFF else number
+
+
+def attribute_value(random: Random, attribute: AttributeDefinition) -> Any:
+    """Return a value of an attribute as documents hold it: never null, never empty."""
+
+    def element() -> Any:
+        if attribute.is_complex:
+            return complex_value(random, attribute.sub_attributes)
+        return plain_value(random, attribute.type)
+
     if not attribute.multi_valued:
-        return element
-    return st.lists(element, min_size=1, max_size=3).map(_one_primary)
+        return element()
+    return _one_primary([element() for _ in range(random.choice([1, 1, 2, 3]))])
 
 
 def _one_primary(elements: list[Any]) -> list[Any]:
@@ -170,33 +180,26 @@ def _one_primary(elements: list[Any]) -> list[Any]:
     return elements
 
 
-def complex_values(attributes: Attributes) -> st.SearchStrategy[dict[str, Any]]:
-    """Return complex values with one of their sub-attributes at least."""
-    optional = {each.name: attribute_values(each) for each in attributes.values()}
-    return st.fixed_dictionaries({}, optional=optional).filter(bool)
+def complex_value(random: Random, attributes: Attributes) -> dict[str, Any]:
+    """Return a complex value with some of its sub-attributes, one at least."""
+    some = random.sample(list(attributes.values()), random.randint(1, min(4, len(attributes))))
+    return {each.name: attribute_value(random, each) for each in some}
 
 
-def documents(definition: ResourceDefinition) -> st.SearchStrategy[dict[str, Any]]:
-    """Return documents of a resource type as they are stored."""
-    computed = {"schemas", "id", "meta", "password"}
+def random_document(random: Random, definition: ResourceDefinition) -> dict[str, Any]:
+    """Return a document of a resource type as it is stored."""
+    left_out = {"schemas", "id", "meta", "password"}
     if definition.has_active:
-        computed.add("active")
-    computed |= {"groups"} if definition.is_user else {"members"} if definition.is_group else set()
-    optional = {
-        each.name: attribute_values(each) for each in definition.attributes.values() if each.name not in computed
-    }
-    optional |= {each.urn: complex_values(each.attributes) for each in definition.extensions.values()}
-    required = {definition.unique_attribute.name: plain_values("string")} if definition.unique_attribute else {}
-    return _some_of(required, optional).map(lambda document: with_schemas(document, definition))
-
-
-@st.composite
-def _some_of(
-    draw: st.DrawFn, required: dict[str, st.SearchStrategy[Any]], optional: dict[str, st.SearchStrategy[Any]]
-) -> dict[str, Any]:
-    # A handful of attributes each: drawing every one of them takes long and finds nothing more.
-    names = draw(st.lists(st.sampled_from(sorted(optional)), unique=True, max_size=6))
-    return {name: draw(each) for name, each in (required | {name: optional[name] for name in names}).items()}
+        left_out.add("active")
+    left_out |= {"groups"} if definition.is_user else {"members"} if definition.is_group else set()
+    declared = [each for each in definition.attributes.values() if each.name not in left_out]
+    document = {each.name: attribute_value(random, each) for each in declared if random.random() < 0.3}
+    for extension in definition.extensions.values():
+        if random.random() < 0.6:
+            document[extension.urn] = complex_value(random, extension.attributes)
+    assert definition.unique_attribute is not None
+    document[definition.unique_attribute.name] = plain_value(random, "string")
+    return with_schemas(document, definition)
 
 
 @dataclass
@@ -229,6 +232,11 @@ class Entry:
             "version": f'W/"{self.version}"',
         }
 
+    def as_member(self) -> dict[str, Any]:
+        """Return the resource as an element of ``members``."""
+        display = display_of(self.document, self.definition) or self.id
+        return {"value": self.id, "type": self.definition.name, "display": display}
+
     def row(self, org_id: str) -> dict[str, Any]:
         """Return the resource as it is stored."""
         unique, external_id = self.definition.unique_attribute, self.document.get("externalId")
@@ -238,7 +246,7 @@ class Entry:
             "id": self.id,
             "resource_type": self.definition.name,
             "namespace": self.namespace,
-            "unique_key": comparison_key(self.document[unique.name], case_exact=unique.case_exact),
+            "unique_key": attribute_key(self.document[unique.name], unique),
             "external_id": None if external_id is None else comparison_key(external_id, case_exact=True),
             "active": self.active,
             "document": orjson.dumps(self.document).decode(),
@@ -265,7 +273,7 @@ class Directory:
 
     def members_of(self, group: Entry) -> list[dict[str, Any]]:
         ids = sorted(member for group_id, member in self.memberships if group_id == group.id)
-        return [{"value": each, "type": self.entry(each).definition.name} for each in ids]
+        return [self.entry(each).as_member() for each in ids]
 
     def groups_of(self, user: Entry, tenant: Tenant) -> list[dict[str, Any]]:
         """Return what ``groups`` shows, walked without SQL."""
@@ -294,14 +302,22 @@ class Directory:
         return [each for each in above if self.entry(each).namespace == tenant.connection_id]
 
     def store(self, db: Connection, org_id: str) -> None:
-        db.execute(
-            insert(organizations).values(id=org_id, slug=org_id, name=org_id, status="active", created_at=NOW)
-        )
+        db.execute(insert(organizations).values(id=org_id, slug=org_id, name=org_id, status="active", created_at=NOW))
         if self.entries:
             db.execute(insert(resources), [each.row(org_id) for each in self.entries])
         if self.memberships:
             rows = [{"org_id": org_id, "group_id": group, "member_id": member} for group, member in self.memberships]
             db.execute(insert(memberships), rows)
+
+
+def _scim2_models_key(binding: Any, value: str) -> str:
+    if binding.urn == f"{USER.urn}:userName":
+        return user_name_key(value)
+    return default_comparison_key(binding, value)
+
+
+POLICY = ScimPolicy(comparison_key=_scim2_models_key)
+"""The policy under which scim2-models compares as we do: userName is prepared as RFC 8265 has it."""
 
 
 def tenant_of(db: Connection, org_id: str, connection_id: str | None = None, catalog: Catalog = CATALOG) -> Tenant:
@@ -310,50 +326,44 @@ def tenant_of(db: Connection, org_id: str, connection_id: str | None = None, cat
     return Tenant(db=db, org_id=org_id, actor=Actor("token", "t", connection), now=NOW, catalog=catalog)
 
 
-_DOCUMENTS = {definition.name: documents(definition) for definition in (USER, GROUP, DEVICES)}
-_moments = st.builds(
-    lambda minutes: NOW + timedelta(minutes=minutes), st.sampled_from([0, 1, -30, 60, -100_000, 14_000_000])
-)
-
-
-@st.composite
-def directories(draw: st.DrawFn, max_size: int = 10) -> Directory:
-    """Return random directories, with groups nested and in cycles."""
+def random_directory(random: Random, max_size: int = 12) -> Directory:
+    """Return a directory with groups nested and in cycles."""
     entries: list[Entry] = []
     taken: set[tuple[str, str]] = set()
-    kinds = st.sampled_from([USER, USER, USER, GROUP, GROUP, DEVICES])
-    for number, definition in enumerate(draw(st.lists(kinds, min_size=1, max_size=max_size))):
-        document = draw(_DOCUMENTS[definition.name])
+    for number in range(random.randint(1, max_size)):
+        definition = random.choice([USER, USER, USER, GROUP, GROUP, DEVICES])
+        document = random_document(random, definition)
         unique = definition.unique_attribute
         assert unique is not None
-        key = comparison_key(document[unique.name], case_exact=unique.case_exact)
+        key = attribute_key(document[unique.name], unique)
         if (definition.name, key) in taken or not key:
             document[unique.name] += f"-{number}"
-        taken.add((definition.name, comparison_key(document[unique.name], case_exact=unique.case_exact)))
+        taken.add((definition.name, attribute_key(document[unique.name], unique)))
         entries.append(
             Entry(
                 f"{definition.name.lower()}-{number:02}",
                 definition,
                 document,
-                draw(st.sampled_from(["c1", "c1", "c2"])) if definition is GROUP else "",
-                draw(st.sampled_from([True, False, None])) if definition.has_active else None,
-                draw(st.sampled_from([1, 2, 9, 10])),
-                draw(_moments),
-                draw(_moments),
+                random.choice(["c1", "c1", "c2"]) if definition is GROUP else "",
+                random.choice([True, False, None]) if definition.has_active else None,
+                random.choice([1, 2, 9, 10]),
+                NOW + timedelta(minutes=random.choice(_MINUTES)),
+                NOW + timedelta(minutes=random.choice(_MINUTES)),
             )
         )
     groups = [each.id for each in entries if each.definition is GROUP]
     members = [each.id for each in entries if each.definition is not DEVICES]
-    pairs = st.tuples(st.sampled_from(groups), st.sampled_from(members)) if groups else st.nothing()
-    return Directory(entries, draw(st.lists(pairs, unique=True, max_size=12)) if groups else [])
+    pairs = {(random.choice(groups), random.choice(members)) for _ in range(random.randrange(16))} if groups else set()
+    return Directory(entries, sorted(pairs))
 
+
+_MINUTES = (0, 1, -30, 60, -100_000, 14_000_000)
 
 # Filters, as text.
 
 _EQUALITY = ["eq", "ne"]
 _ALL = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
 _REFUSED = {("password", None), ("meta", "location"), ("members", "$ref"), ("groups", "$ref")}
-IDS = [f"{kind}-{number:02}" for kind in ("user", "group") for number in range(8)]
 
 
 def paths_of(definition: ResourceDefinition) -> list[tuple[str, AttributeDefinition, AttributeDefinition | None]]:
@@ -363,40 +373,42 @@ def paths_of(definition: ResourceDefinition) -> list[tuple[str, AttributeDefinit
     for prefix, attributes in groups:
         for each in attributes.values():
             for sub in (None, *each.sub_attributes.values()):
-                if prefix or definition is DEVICES or (each.name, sub and sub.name) not in _REFUSED:
+                relational = definition is not DEVICES or each.name == "meta"
+                if prefix or not relational or (each.name, sub and sub.name) not in _REFUSED:
                     found.append((f"{prefix}{each.name}" + (f".{sub.name}" if sub else ""), each, sub))
     return found
 
 
-def operands(attribute: AttributeDefinition, *, exact: bool = False) -> st.SearchStrategy[str]:
-    """Return operands an attribute takes, as JSON; ``exact`` leaves out those read as another type."""
-    null = st.just("null")
+def operand(random: Random, attribute: AttributeDefinition, *, exact: bool = False) -> str:
+    """Return an operand an attribute takes, as JSON; ``exact`` leaves out those read as another type."""
+    if random.random() < 0.15:
+        return "null"
     if attribute.is_complex:
-        return st.one_of(null, st.sampled_from(TEXTS).map(json.dumps))
-    values = plain_values(attribute.type).map(json.dumps)
-    if attribute.name in ("value", "id"):
-        values = st.one_of(values, st.sampled_from(IDS).map(json.dumps))
-    choices = [values, values, values, null]
-    if not exact:
-        loose = {
-            "integer": ["5.0", '"2"', "true", "9223372036854775808", "-9223372036854775809", "1" + "0" * 400],
-            "decimal": ['"1.5"', "1e308", "true", '"inf"', '"-inf"', '"nan"', "1e2"],
-            "boolean": ['"true"', "1", "0", '"False"'],
-        }
-        choices += [st.sampled_from(loose[attribute.type])] if attribute.type in loose else []
-    return st.one_of(choices)
+        return json.dumps(random.choice(TEXTS))
+    if attribute.type in _LOOSE and not exact and random.random() < 0.2:
+        return random.choice(_LOOSE[attribute.type])
+    if attribute.name in ("value", "id") and attribute.type == "string" and random.random() < 0.5:
+        return json.dumps(f"{random.choice(['user', 'group'])}-{random.randrange(12):02}")
+    value = plain_value(random, attribute.type)
+    # NB: scim2-models compares a plain decimal between brackets with the integer as it stands.
+    return json.dumps(float(value) if exact and attribute.type == "decimal" else value)
 
 
-@st.composite
-def _comparisons(draw: st.DrawFn, path: str, attribute: AttributeDefinition, exact: bool = False) -> str:
+_LOOSE = {
+    "integer": ["5.0", '"2"', "true", "9223372036854775808", "-9223372036854775809", "1" + "0" * 400],
+    "decimal": ['"1.5"', "1e308", "true", '"inf"', '"-inf"', '"nan"', "1e2"],
+    "boolean": ['"true"', "1", "0", '"False"'],
+}
+
+
+def _comparison(random: Random, path: str, attribute: AttributeDefinition, exact: bool = False) -> str:
     """Return a comparison or presence test of a path."""
-    if draw(st.integers(0, 7)) == 0:
+    if random.random() < 0.15:
         return f"{path} pr"
-    equality_only = attribute.type in ("boolean", "binary") or attribute.write_only
-    op = draw(st.sampled_from(_EQUALITY if equality_only else _EQUALITY + _ALL))
-    if not exact and op in ("co", "sw", "ew") and draw(st.integers(0, 9)) == 0:
+    op = random.choice(_EQUALITY if attribute.type in ("boolean", "binary") else _EQUALITY + _ALL)
+    if not exact and op in ("co", "sw", "ew") and random.random() < 0.1:
         return f"{path} {op} 5"
-    return f"{path} {op} {draw(operands(attribute, exact=exact))}"
+    return f"{path} {op} {operand(random, attribute, exact=exact)}"
 
 
 def _compared(attribute: AttributeDefinition, sub: AttributeDefinition | None) -> AttributeDefinition:
@@ -405,48 +417,52 @@ def _compared(attribute: AttributeDefinition, sub: AttributeDefinition | None) -
     return sub or attribute
 
 
-@st.composite
-def _value_paths(draw: st.DrawFn, path: str, attribute: AttributeDefinition) -> str:
-    subs = [each for each in attribute.sub_attributes.values() if path not in ("members", "groups") or each.name != "$ref"]
+def random_value_path(
+    random: Random, path: str, attribute: AttributeDefinition, definition: ResourceDefinition, *, entra: bool = True
+) -> str:
+    """Return a value selection; ``entra`` also in the form Microsoft Entra ID goes on with past the brackets."""
+    subs = [
+        each
+        for each in attribute.sub_attributes.values()
+        if definition is DEVICES or (attribute.name, each.name) not in _REFUSED
+    ]
 
     def inner() -> str:
         if not attribute.is_complex:
-            return draw(_comparisons("value", attribute, exact=True))
-        sub = draw(st.sampled_from(subs))
-        return draw(_comparisons(sub.name, sub))
+            return _comparison(random, "value", attribute, exact=True)
+        sub = random.choice(subs)
+        return _comparison(random, sub.name, sub)
 
     text = inner()
-    for _ in range(draw(st.integers(0, 2))):
-        form = draw(st.sampled_from(["{0} and {1}", "{0} or {1}", "not ({0}) and {1}", "({0} or {1})"]))
+    for _ in range(random.randrange(3)):
+        form = random.choice(["{0} and {1}", "{0} or {1}", "not ({0}) and {1}", "({0} or {1})"])
         text = form.format(text, inner())
-    if attribute.is_complex and draw(st.booleans()):
-        # Microsoft Entra ID: emails[type eq "work"].value eq "x".
-        return f"{path}[{text}]." + inner() if not text.startswith("not") else f"{path}[{text}]"
+    if entra and attribute.is_complex and random.random() < 0.3:
+        # emails[type eq "work"].value eq "x"
+        return f"{path}[{text}].{inner()}"
     return f"{path}[{text}]"
 
 
-@st.composite
-def _terms(draw: st.DrawFn, definition: ResourceDefinition) -> str:
-    path, attribute, sub = draw(st.sampled_from(_PATHS[definition.name]))
-    if draw(st.integers(0, 9)) == 0:
+def _term(random: Random, definition: ResourceDefinition) -> str:
+    path, attribute, sub = random.choice(_PATHS[definition.name])
+    if random.random() < 0.1:
         path = path.upper()
-    if not path.lower().startswith("urn:") and draw(st.integers(0, 9)) == 0:
+    if not path.lower().startswith("urn:") and random.random() < 0.1:
         path = f"{definition.urn}:{path}"
     # NB: scim2-models compares a plain dateTime or binary value with the text of the filter.
     selects = sub is None and attribute.multi_valued and attribute.type not in ("dateTime", "binary")
-    if selects and draw(st.booleans()):
-        return draw(_value_paths(path, attribute))
-    return draw(_comparisons(path, _compared(attribute, sub)))
+    if selects and random.random() < 0.6:
+        return random_value_path(random, path, attribute, definition)
+    return _comparison(random, path, _compared(attribute, sub))
 
 
 _PATHS = {definition.name: paths_of(definition) for definition in (USER, GROUP, DEVICES)}
 
 
-@st.composite
-def filters(draw: st.DrawFn, definition: ResourceDefinition) -> str:
-    """Return filters that a server answers for a resource type."""
-    text = draw(_terms(definition))
-    for _ in range(draw(st.integers(0, 3))):
-        form = draw(st.sampled_from(["{0} and {1}", "{0} or {1}", "not ({0})", "({0}) and not ({1})", "{1} or ({0})"]))
-        text = form.format(text, draw(_terms(definition)))
+def random_filter(random: Random, definition: ResourceDefinition) -> str:
+    """Return a filter that a server answers for a resource type."""
+    text = _term(random, definition)
+    for _ in range(random.randrange(4)):
+        form = random.choice(["{0} and {1}", "{0} or {1}", "not ({0})", "({0}) and not ({1})", "{1} or ({0})"])
+        text = form.format(text, _term(random, definition))
     return text

@@ -1,6 +1,9 @@
 """``/Bulk`` (RFC 7644 §3.7)."""
 
+from typing import NoReturn
+
 from flask import Blueprint, Response, g
+from werkzeug.exceptions import MethodNotAllowed
 
 from scim_server.actions.bulk import prepare_bulk, run_bulk
 from scim_server.protocol.bulk import bulk_reply, read_bulk
@@ -20,3 +23,9 @@ def bulk() -> Response:
     base_url = site.scim_url()
     results = transact(site.store, g.credentials, lambda tenant: run_bulk(tenant, prepared, base_url))
     return scim_response(bulk_reply(results))
+
+
+@blueprint.route("/Bulk", methods=["GET", "PUT", "PATCH", "DELETE"])
+def refuse_bulk() -> NoReturn:
+    """Refuse every other method, before ``Bulk`` is looked for among the resource types."""
+    raise MethodNotAllowed(valid_methods=["POST", "OPTIONS"])

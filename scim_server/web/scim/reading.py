@@ -10,6 +10,7 @@ from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.errors import UnsupportedMediaTypeException
 from scim_server.protocol.projection import Projection, read_projection
 from scim_server.protocol.wire import read_object
+from scim_server.web.requests import read_body_bytes
 from scim_server.web.site import current_site
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -50,4 +51,4 @@ def read_body() -> dict[str, Any]:
     """
     if request.mimetype not in _MEDIA_TYPES:
         raise UnsupportedMediaTypeException
-    return read_object(request.get_data(cache=False))
+    return read_object(read_body_bytes())

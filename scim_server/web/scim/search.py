@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NoReturn
 
 from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.cursors import Position, fingerprint, read_cursor, write_cursor
@@ -47,6 +49,13 @@ def search_one(endpoint: str) -> Response:
     """Search resources of one type."""
     definitions = (served_definition(endpoint),)
     return _answer(definitions, read_search(read_body(), definitions, g.leniences))
+
+
+@blueprint.route("/.search", methods=["GET", "PUT", "PATCH", "DELETE"])
+@blueprint.route("/<endpoint>/.search", methods=["GET", "PUT", "PATCH", "DELETE"])
+def refuse_search(endpoint: str = "") -> NoReturn:
+    """Refuse every other method, before ``.search`` is looked for among the resources."""
+    raise MethodNotAllowed(valid_methods=["POST", "OPTIONS"])
 
 
 def _answer(definitions: Definitions, query: Query) -> Response:

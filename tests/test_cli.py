@@ -1,0 +1,355 @@
+"""The command line sets up what a customer needs, and tells every mistake in one line."""
+
+import contextlib
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import create_engine
+
+from scim_server.cli import main
+from scim_server.protocol.tokens import is_well_formed
+from scim_server.store.migrate import driver_url, upgrade
+from tests.databases import Database, only_postgresql, only_sqlite
+from tests.directory import SECRET_KEY, environment, unique
+from tests.serving import ROOT
+
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 60
+NEVER_WAITS = "connect_timeout=1"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Someone at a terminal whose environment names a database."""
+
+    environment: Mapping[str, str]
+
+    def run(self, *arguments: str, **variables: str) -> Result:
+        """Run a command; a bug in it fails the test with its traceback."""
+        result = CliRunner().invoke(main, arguments, env={**self.environment, **variables})
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    def answer(self, *arguments: str) -> Any:
+        """Run a command that works, and return its JSON."""
+        result = self.run(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        assert result.stderr == ""
+        return orjson.loads(result.stdout)
+
+    def refusal(self, *arguments: str, **variables: str) -> str:
+        """Run a command that is refused, and return its message: one line, and nothing on standard output."""
+        told = self.run(*arguments, **variables)
+        assert (told.exit_code, told.stdout) == (1, ""), told.output
+        assert told.stderr.startswith("scim-server: "), told.stderr
+        assert told.stderr.count("\n") == 1, told.stderr
+        return told.stderr.removeprefix("scim-server: ").rstrip("\n")
+
+
+@pytest.fixture
+def operator(database: Database) -> Operator:
+    """An operator of the database of the session, as the application's role."""
+    return Operator(environment(database))
+
+
+@pytest.fixture
+def slug(operator: Operator) -> str:
+    """The slug of an organization of the test's own."""
+    slug = unique("cli")
+    assert operator.answer("org", "create", slug, "--name", "A customer")["slug"] == slug
+    return slug
+
+
+@pytest.fixture(scope="module")
+def customer(database: Database) -> str:
+    """The slug of an organization that no test changes."""
+    slug = unique("customer")
+    Operator(environment(database)).answer("org", "create", slug, "--name", "A customer")
+    return slug
+
+
+def test_an_organization_gets_a_lenient_connection(operator: Operator, slug: str) -> None:
+    """`org create` is all that has to come before a token."""
+    assert slug in [each["slug"] for each in operator.answer("org", "list")]
+    connections = operator.answer("connection", "list", slug)
+    assert [(each["name"], each["profile"]) for each in connections] == [("default", "lenient")]
+
+
+def test_a_connection_has_the_profile_of_its_client(operator: Operator, slug: str) -> None:
+    """`--client` chooses the tolerances; without, they are the lenient ones."""
+    assert operator.answer("connection", "create", slug, "Entra ID", "--client", "entra")["profile"] == "entra"
+    assert operator.answer("connection", "create", slug, "HR")["profile"] == "lenient"
+    assert {each["name"] for each in operator.answer("connection", "list", slug)} == {"default", "Entra ID", "HR"}
+
+
+def test_a_token_is_shown_once(operator: Operator, slug: str) -> None:
+    """Alone on its line for a shell, in `token` for a program, and in no list after."""
+    plain = operator.run("token", "issue", slug)
+    assert plain.exit_code == 0
+    assert is_well_formed(plain.stdout.removesuffix("\n"))
+    issued = operator.answer("token", "issue", slug, "--scope", "scim:read", "--expires-in-days", "30")
+    assert is_well_formed(issued["token"])
+    assert issued["scope"] == "scim:read"
+    listed = operator.run("token", "list", slug, "--json").stdout
+    assert issued["id"] in listed
+    assert issued["token"] not in listed
+    assert plain.stdout.strip() not in listed
+
+
+@pytest.mark.parametrize("named_by", ["id", "token"])
+def test_a_token_is_revoked_by_its_id_or_by_itself(operator: Operator, slug: str, named_by: str) -> None:
+    """Whoever finds a leaked token can revoke it without knowing its id; a second time changes nothing."""
+    issued = operator.answer("token", "issue", slug)
+    assert operator.answer("token", "revoke", issued[named_by]) == {"id": issued["id"], "revoked": True}
+    assert operator.answer("token", "revoke", issued[named_by]) == {"id": issued["id"], "revoked": False}
+    assert operator.answer("token", "list", slug)[0]["revoked_at"] is not None
+
+
+def test_lists_for_another_program_are_not_folded(operator: Operator, slug: str) -> None:
+    """Without a terminal, one row is one line, so that grep and awk find it."""
+    issued = operator.answer("token", "issue", slug)
+    lines = operator.run("token", "list", slug).stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[0].split()[:3] == ["id", "connection", "scope"]
+    assert lines[1].split()[:3] == [issued["id"], "default", "scim"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("org", "create", "SLUG", "--name", "x"), "the slug 'SLUG' is taken"),
+        (("org", "create", "Not A Slug", "--name", "x"), "'Not A Slug' is not a slug: 1 to 63 lower-case letters"),
+        (("org", "create", "new", "--name", " "), "the name must have 1 to 200 characters"),
+        (("connection", "create", "SLUG", "default"), "there is a connection 'default' already"),
+        (("connection", "create", "SLUG", " "), "the name of a connection must have 1 to 200 characters"),
+        (("connection", "create", "nowhere", "idp"), "there is no organization 'nowhere'; `scim-server org list`"),
+        (("connection", "list", "nowhere"), "there is no organization 'nowhere'"),
+        (("token", "issue", "nowhere"), "there is no organization 'nowhere'"),
+        (("token", "issue", "SLUG", "--connection", "x"), "there is no connection 'x'; the organization has: default"),
+        (("token", "issue", "SLUG", "--scope", "all"), "'all' is not a scope; accepted: scim, scim:read"),
+        (("token", "issue", "SLUG", "--scope", ""), "'' is not a scope"),
+        (("token", "list", "nowhere"), "there is no organization 'nowhere'"),
+        (("token", "revoke", "unknown"), "there is no such token; `scim-server token list ORG`"),
+    ],
+)
+def test_a_refusal_is_one_line_and_exit_code_1(
+    operator: Operator, customer: str, arguments: tuple[str, ...], complaint: str
+) -> None:
+    """The line says what was wrong and what is accepted."""
+    message = operator.refusal(*(each.replace("SLUG", customer) for each in arguments))
+    assert message.startswith(complaint.replace("SLUG", customer))
+
+
+def test_a_refusal_is_json_where_that_was_asked_for(operator: Operator, customer: str) -> None:
+    """On standard error, so that standard output holds a result or nothing."""
+    arguments = ("org", "create", customer, "--name", "x")
+    result = operator.run(*arguments, "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert orjson.loads(result.stderr) == {"error": operator.refusal(*arguments)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("org", "create", "--name", "x"), "Missing argument 'SLUG'"),
+        (("org", "create", "x"), "Missing option '--name'"),
+        (("connection", "create", "x", "y", "--client", "adfs"), "'adfs' is not one of 'entra', 'lenient', 'okta'"),
+        (("token", "issue", "x", "--expires-in-days", "0"), "0 is not in the range"),
+        (("serve", "--port", "99999"), "99999 is not in the range"),
+        (("org", "drop"), "No such command 'drop'"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: tuple[str, ...], complaint: str) -> None:
+    """A program that asked for JSON reads that too."""
+    told = CliRunner().invoke(main, arguments)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert complaint in told.stderr
+    as_json = CliRunner().invoke(main, [*arguments, "--json"])
+    assert (as_json.exit_code, as_json.stdout) == (2, "")
+    assert complaint in orjson.loads(as_json.stderr)["error"]
+
+
+def test_help_is_no_mistake() -> None:
+    """`--help` wins over `--json`."""
+    assert CliRunner().invoke(main, ["org", "create", "--json", "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("org", "list"), ("token", "issue", "x"), ("serve",), ("serve", "--port", "18309")]
+)
+def test_a_missing_or_short_secret_key_is_refused(operator: Operator, command: tuple[str, ...]) -> None:
+    """Before the database is asked anything."""
+    assert operator.refusal(*command, SCIM_SERVER_SECRET_KEY="short").startswith("SCIM_SERVER_SECRET_KEY must have")
+
+
+def test_migrating_needs_no_secret_key(operator: Operator, empty_database: Database) -> None:
+    """The job that migrates knows the owner's database URL and nothing else."""
+    owner = Operator({"SCIM_SERVER_DATABASE_URL": empty_database.owner_url, "SCIM_SERVER_SECRET_KEY": ""})
+    assert owner.answer("db", "upgrade") == {"upgraded": True}
+    assert owner.answer("db", "upgrade") == {"upgraded": True}
+
+
+@pytest.mark.parametrize("command", [("org", "list"), ("serve",)])
+def test_a_database_that_is_not_migrated_is_refused(empty_database: Database, command: tuple[str, ...]) -> None:
+    """The message names the command that helps."""
+    message = Operator(environment(empty_database)).refusal(*command)
+    assert message == "the database is not at the newest version; run `scim-server db upgrade`"
+
+
+def test_a_database_of_a_newer_release_is_refused(empty_database: Database) -> None:
+    """After a rollback of the release, the migration of the newer one is still there."""
+    upgrade(empty_database.owner_url)
+    owner = Operator(environment(empty_database, database_url=empty_database.owner_url))
+    _execute(empty_database, "UPDATE alembic_version SET version_num = '9999'")
+    assert owner.refusal("db", "upgrade").startswith("the database is not one this release knows, a newer one may")
+
+
+@pytest.mark.parametrize("command", [("org", "list"), ("db", "upgrade"), ("serve",)])
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("sqlite:////nowhere/scim.db", "does not work: unable to open database file"),
+        (f"postgresql://u:secret@127.0.0.1:1/d?{NEVER_WAITS}", "does not work: connection failed: "),
+        ("mysql://u:secret@h/d", "must be sqlite:///FILE"),
+        ("postgresql://u:secret@h/d?nonsense=1", "does not work: "),
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_told(command: tuple[str, ...], url: str, complaint: str) -> None:
+    """With the reason of the driver, and without the password."""
+    operator = Operator({"SCIM_SERVER_DATABASE_URL": url, "SCIM_SERVER_SECRET_KEY": SECRET_KEY})
+    message = operator.refusal(*command)
+    assert complaint in message
+    assert "SCIM_SERVER_DATABASE_URL" in message
+    assert "secret" not in message
+
+
+@only_postgresql
+def test_the_application_may_not_migrate(empty_database: Database) -> None:
+    """Its role owns no table; the message says that it is the role."""
+    message = Operator(environment(empty_database)).refusal("db", "upgrade")
+    assert message.startswith("the role in SCIM_SERVER_DATABASE_URL may not do this: permission denied")
+
+
+@only_sqlite
+def test_a_file_that_is_no_database_is_told(tmp_path: Path, database: Database) -> None:
+    """A wrong path is a mistake like any other."""
+    (tmp_path / "notes.txt").write_text("not a database, but long enough to look for its header")
+    operator = Operator(environment(database, database_url=f"sqlite:///{tmp_path / 'notes.txt'}"))
+    assert operator.refusal("org", "list").endswith("file is not a database")
+
+
+def _execute(database: Database, statement: str) -> None:
+    """Run a statement as the owner of a database."""
+    engine = create_engine(driver_url(database.owner_url))
+    with engine.begin() as db:
+        db.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def demo(directory: Path, *arguments: str, until: str = "") -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """Run `scim-server serve --demo` in a directory until the block ends; yield its first lines, until a line."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("SCIM_SERVER_")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from scim_server.cli import main; main()", "serve", "--demo", *arguments],
+        cwd=directory,
+        env={**variables, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    try:
+        told = []
+        for line in process.stdout:
+            if line.rstrip("\n") == until:
+                break
+            told.append(line.rstrip("\n"))
+        yield process, told
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # The workers share the session that gunicorn leads.
+        process.wait()
+        process.stdout.close()
+
+
+def _answers(url: str, token: str) -> bool:
+    transport = httpx.HTTPTransport(retries=START_TIMEOUT_S)
+    with httpx.Client(transport=transport, trust_env=False, timeout=START_TIMEOUT_S) as client:
+        return client.get(f"{url}/Users", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+
+
+def test_the_demo_serves_and_keeps_its_token(tmp_path: Path) -> None:
+    """It prints a base URL and a token that work, is stopped by Ctrl-C, and prints the same the next time."""
+    port = _free_port()
+    tokens = set()
+    for _ in range(2):
+        with demo(tmp_path, "--port", str(port)) as (process, told):
+            url, token = (line.split()[-1] for line in told[:2])
+            assert url == f"http://127.0.0.1:{port}/scim/v2"
+            assert told[2].split()[0] == "Try"
+            assert _answers(url, token)
+            tokens.add(token)
+            os.killpg(process.pid, signal.SIGINT)  # Ctrl-C reaches all processes of a terminal.
+            assert process.wait(STOP_TIMEOUT_S) == 0
+            assert process.stdout is not None
+            rest = process.stdout.read()
+            assert " GET /scim/v2/<endpoint> 200 " in rest
+            assert "Traceback" not in rest
+            assert len(rest.splitlines()) == 1, "a demo is quiet"
+    assert len(tokens) == 1
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / ".demo").iterdir()}
+    assert (modes["token"], modes["secret-key"]) == (0o600, 0o600)
+    assert stat.S_IMODE((tmp_path / ".demo").stat().st_mode) == 0o700
+
+
+def test_the_demo_replaces_a_token_that_no_longer_works(tmp_path: Path) -> None:
+    """When its database was deleted, say."""
+    port = str(_free_port())
+    with demo(tmp_path, "--port", port, "--json", until="}") as (_, first):
+        lost = orjson.loads("\n".join([*first, "}"]))["token"]
+    for file in (tmp_path / ".demo").glob("scim-server.db*"):
+        file.unlink()
+    with demo(tmp_path, "--port", port) as (_, second):
+        token = second[1].split()[-1]
+        assert token != lost
+        assert _answers(second[0].split()[-1], token)
+
+
+def test_a_port_in_use_is_told_at_once(operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the demo and by a server alike, before anything is made."""
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        for arguments in (("serve", "--port", port), ("serve", "--demo", "--port", port)):
+            assert operator.refusal(*arguments).startswith(f"port {port} is in use; choose another")
+        assert operator.refusal("serve", SCIM_SERVER_BIND=f"127.0.0.1:{port}").startswith(f"port {port} is in use")
+    assert list(tmp_path.iterdir()) == []
+    assert operator.refusal("serve", SCIM_SERVER_BIND="192.0.2.1:18300").startswith("cannot listen on 192.0.2.1:18300")
+
+
+def test_a_demo_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """The message names the file and the reason."""
+    (tmp_path / ".demo").write_text("in the way")
+    with demo(tmp_path, "--port", str(_free_port())) as (process, told):
+        assert told == ["scim-server: .demo: File exists"]
+        assert process.wait(STOP_TIMEOUT_S) == 1

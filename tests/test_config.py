@@ -1,0 +1,100 @@
+"""Settings are read from the environment, and each mistake is told with the name of its variable."""
+
+from pathlib import Path
+
+import pytest
+
+from scim_server.config import SettingError, read_database_url, read_settings
+
+SECRET_KEY = {"SCIM_SERVER_SECRET_KEY": "k" * 32}
+
+
+def test_a_secret_key_is_all_that_must_be_set() -> None:
+    """Everything else has a default."""
+    settings = read_settings(SECRET_KEY)
+    assert settings.database_url == "sqlite:///scim-server.db"
+    assert settings.base_url is None
+    assert settings.pool_size == settings.threads
+    assert settings.workers >= 2
+
+
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    """Compose files and charts write the variables they have no value for."""
+    names = [f"SCIM_SERVER_{name}" for name in ("DATABASE_URL", "BASE_URL", "SCHEMAS_DIR", "WORKERS", "LOG_FORMAT")]
+    assert read_settings({**SECRET_KEY, **dict.fromkeys(names, "")}) == read_settings(SECRET_KEY)
+
+
+@pytest.mark.parametrize("secret_key", ["", "k" * 31])
+def test_a_short_secret_key_is_refused_with_a_way_to_make_one(secret_key: str) -> None:
+    """A missing or guessable key stops the start; the message says how to make one."""
+    with pytest.raises(SettingError, match=r"SCIM_SERVER_SECRET_KEY .* 32 characters; make one with"):
+        read_settings({"SCIM_SERVER_SECRET_KEY": secret_key})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///scim-server.db",
+        "sqlite:////var/lib/scim-server/scim-server.db",
+        "postgresql://scim_app:secret@db.internal:5432/scim",
+        "postgresql+psycopg://scim_app@/scim?host=/run/postgresql",
+    ],
+)
+def test_a_file_and_a_postgresql_database_are_taken(url: str) -> None:
+    """Both database systems are named by their usual URLs."""
+    assert read_database_url({"SCIM_SERVER_DATABASE_URL": url}) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "scim-server.db",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "mysql://u:secret@h/d",
+        "postgres://u:secret@h/d",
+        "postgresql://u:secret@h",
+        "postgresql://u:secret@h:port/d",
+        "postgresql://u:secret@[h/d",
+    ],
+)
+def test_another_database_is_refused_without_telling_the_password(url: str) -> None:
+    """The message says which URLs there are, and repeats nothing of the one that was set."""
+    with pytest.raises(SettingError, match=r"SCIM_SERVER_DATABASE_URL must be sqlite:///FILE") as refusal:
+        read_database_url({"SCIM_SERVER_DATABASE_URL": url})
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["MAX_BODY_BYTES", "POOL_SIZE", "BUSY_TIMEOUT_MS", "STATEMENT_TIMEOUT_MS", "WORKERS", "THREADS"],
+)
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "5s"])
+def test_a_number_must_be_whole_and_large_enough(name: str, value: str) -> None:
+    """A number that is none names its variable and the least that is accepted."""
+    with pytest.raises(
+        SettingError, match=rf"SCIM_SERVER_{name} must be a whole number of at least \d+, not '{value}'"
+    ):
+        read_settings({**SECRET_KEY, f"SCIM_SERVER_{name}": value})
+
+
+def test_the_base_url_is_http_and_loses_its_slash() -> None:
+    """Locations are made by appending to it."""
+    settings = read_settings({**SECRET_KEY, "SCIM_SERVER_BASE_URL": "https://portal.example/"})
+    assert settings.base_url == "https://portal.example"
+    with pytest.raises(SettingError, match=r"SCIM_SERVER_BASE_URL must start with https://"):
+        read_settings({**SECRET_KEY, "SCIM_SERVER_BASE_URL": "portal.example"})
+
+
+def test_the_directory_of_schemas_must_be_there(tmp_path: Path) -> None:
+    """A typing error in its path must not mean no extension."""
+    assert read_settings({**SECRET_KEY, "SCIM_SERVER_SCHEMAS_DIR": str(tmp_path)}).schemas_dir == tmp_path
+    with pytest.raises(SettingError, match=r"SCIM_SERVER_SCHEMAS_DIR must be a directory"):
+        read_settings({**SECRET_KEY, "SCIM_SERVER_SCHEMAS_DIR": str(tmp_path / "missing")})
+
+
+def test_logs_are_json_or_text() -> None:
+    """There are two forms of log."""
+    with pytest.raises(SettingError, match=r"SCIM_SERVER_LOG_FORMAT must be one of json, text"):
+        read_settings({**SECRET_KEY, "SCIM_SERVER_LOG_FORMAT": "xml"})

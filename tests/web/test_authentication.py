@@ -1,0 +1,204 @@
+"""Who may ask: the bearer token, its scopes, and its end."""
+
+import base64
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from flask import Flask
+from sqlalchemy import Update, bindparam, update
+from werkzeug.test import TestResponse
+
+from scim_server.protocol.errors import ERROR_URN
+from scim_server.protocol.tokens import make_token
+from scim_server.store.session import begin_platform, utc_now
+from scim_server.store.tables import connections, organizations
+from scim_server.web.requests import SCIM_MEDIA_TYPE
+from tests.databases import Database
+from tests.directory import (
+    NOBODY,
+    SCIM_PREFIX,
+    Client,
+    add_members,
+    contents,
+    new_client,
+    running_app,
+    set_clock,
+    unique,
+    user_body,
+)
+from tests.serving import Served
+
+UNKNOWN = make_token("0" * 30)
+
+
+def _refused(answer: TestResponse) -> str:
+    """Return the challenge of a 401 that has all it needs."""
+    assert answer.status_code == 401
+    assert answer.content_type == SCIM_MEDIA_TYPE
+    body = answer.get_json()
+    assert body["schemas"] == [ERROR_URN]
+    assert body["status"] == "401"
+    assert body["detail"]
+    (challenge,) = answer.headers.getlist("WWW-Authenticate")
+    assert challenge.startswith('Bearer realm="scim"')
+    assert challenge.isascii()
+    return challenge
+
+
+def _ask(client: Client, authorization: str | None, path: str = "/Users") -> TestResponse:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    return client.http.get(f"{SCIM_PREFIX}{path}", headers=headers)
+
+
+_HEADERS: dict[str, Callable[[str], str]] = {
+    "no token": lambda _: "Bearer",
+    "blank token": lambda _: "Bearer   ",
+    "no scheme": lambda token: token,
+    "Basic": lambda token: "Basic " + base64.b64encode(f"user:{token}".encode()).decode(),
+    "other scheme": lambda token: f"Token {token}",
+    "another token": lambda _: "Bearer eyJhbGciOiJIUzI1NiJ9.e30.x",
+    "cut off": lambda token: f"Bearer {token[:-1]}",
+    "wrong checksum": lambda token: f"Bearer {token[:-1]}{'0' if token[-1] != '0' else '1'}",
+    "two tokens": lambda token: f"Bearer {token} {token}",
+    "quoted": lambda token: f'Bearer "{token}"',
+    "other case": lambda token: f"Bearer {token.swapcase()}",
+    "long": lambda token: f"Bearer {token * 100}",
+    "not ASCII": lambda token: f"Bearer {token}\xe9",
+    "unknown": lambda _: f"Bearer {UNKNOWN}",
+}
+
+
+@pytest.mark.parametrize("name", _HEADERS)
+def test_what_proves_nothing_is_401(client: Client, name: str) -> None:
+    """A header that is no token, or an unknown one, is refused with a challenge that names Bearer."""
+    header = _HEADERS[name](client.token)
+    challenge = _refused(_ask(client, header))
+    assert 'error="invalid_token"' in challenge
+    assert client.token not in challenge
+
+
+def test_a_request_without_a_token_is_401_wherever_it_goes(client: Client) -> None:
+    """Without a token every path under /scim is 401, those that do not exist and discovery included."""
+    for path in ("/Users", f"/Users/{NOBODY}", "/Nothing", "/ServiceProviderConfig", "/Schemas", "/Bulk", ""):
+        assert _refused(_ask(client, None, path)) == 'Bearer realm="scim"'
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        _refused(client.http.open(f"{SCIM_PREFIX}/Users/{NOBODY}", method=method, data=b"{"))
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_has_no_case(client: Client, scheme: str) -> None:
+    """The name of the scheme is compared without case (RFC 9110 §11.1)."""
+    assert _ask(client, f"{scheme} {client.token}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("statement", "suspended", "active"),
+    [
+        (
+            update(organizations).where(organizations.c.id == bindparam("of")),
+            {"status": "suspended"},
+            {"status": "active"},
+        ),
+        (update(connections).where(connections.c.org_id == bindparam("of")), {"enabled": False}, {"enabled": True}),
+    ],
+    ids=["organization", "connection"],
+)
+def test_a_suspended_organization_or_connection_is_401(
+    client: Client, statement: Update, suspended: dict[str, Any], active: dict[str, Any]
+) -> None:
+    """What is suspended is refused, and served again once it is active."""
+
+    def write(values: dict[str, Any]) -> None:
+        with begin_platform(client.organization.store, write=True) as platform:
+            platform.db.execute(statement.values(values), {"of": client.organization.id})
+        client.organization.store.known_tokens.forget()  # As a second later.
+
+    write(suspended)
+    assert "suspended" in _refused(client.get("/Users"))
+    write(active)
+    assert client.get("/Users").status_code == 200
+
+
+def test_an_expired_token_is_401(database: Database) -> None:
+    """A token ends at its time, with no other request between."""
+    with running_app(database) as app:
+        now = [utc_now()]
+        set_clock(app, lambda: now[0])
+        client = new_client(app)
+        token = client.organization.token(lifetime=timedelta(hours=1))
+        assert _ask(client, f"Bearer {token}").status_code == 200
+        now[0] += timedelta(hours=1)
+        assert "expired" in _refused(_ask(client, f"Bearer {token}"))
+        assert client.get("/Users").status_code == 200
+
+
+def test_a_revoked_token_is_401(client: Client) -> None:
+    """Revoking a token ends it and no other."""
+    token = client.organization.token()
+    client.organization.revoke(token)
+    assert "revoked" in _refused(_ask(client, f"Bearer {token}"))
+    assert client.get("/Users").status_code == 200
+
+
+def test_a_token_that_reads_cannot_write(app: Flask) -> None:
+    """The scope scim:read covers GET and .search; what writes is 403, and changes nothing."""
+    writer = new_client(app)
+    user, group = writer.new_user(), writer.new_group()
+    reader = new_client(app, writer.organization, scope="scim:read")
+    before = contents(writer)
+    for path in ("/Users", f"/Users/{user}", f"/Groups/{group}", "/Schemas", "/ServiceProviderConfig"):
+        assert reader.get(path).status_code == 200
+    assert reader.post("/Users/.search", {}).status_code == 200
+    refused = [
+        reader.post("/Users", user_body(unique("user"))),
+        reader.put(f"/Users/{user}", user_body(unique("user"))),
+        reader.patch(f"/Groups/{group}", add_members(user)),
+        reader.delete(f"/Users/{user}"),
+        reader.post("/Bulk", {"Operations": [{"method": "DELETE", "path": f"/Users/{user}"}]}),
+        reader.post("/Groups", b"{"),
+        reader.send("POST", f"/Users/{user}", {}),
+    ]
+    assert [answer.status_code for answer in refused] == [403] * len(refused)
+    assert all(answer.content_type == SCIM_MEDIA_TYPE for answer in refused)
+    assert all("scim:write" in answer.get_json()["detail"] for answer in refused)
+    assert contents(writer) == before
+
+
+def test_a_token_that_writes_cannot_read(app: Flask) -> None:
+    """The scope scim:write covers what writes, and no GET."""
+    client = new_client(app, scope="scim:write")
+    user = client.new_user()
+    assert [client.get(path).status_code for path in ("/Users", f"/Users/{user}", "/Schemas")] == [403] * 3
+    assert client.post("/Users/.search", {}).status_code == 403
+    assert client.delete(f"/Users/{user}").status_code == 204
+
+
+def test_revoking_holds_at_once_in_the_process_that_did_it(client: Client) -> None:
+    """What was known of a token a moment ago is forgotten with its revocation."""
+    token = client.organization.token()
+    for _ in range(3):
+        assert _ask(client, f"Bearer {token}").status_code == 200
+    client.organization.revoke(token)
+    _refused(_ask(client, f"Bearer {token}"))
+
+
+def test_revoking_holds_on_every_worker_within_a_second(app: Flask, served: Served) -> None:
+    """A token that was just in use on two workers is refused by both a second after another process revoked it."""
+    client = new_client(app)
+    url, headers = f"{served.url}{SCIM_PREFIX}/Users?count=0", {"Authorization": f"Bearer {client.token}"}
+    # Each connection stays with the worker that accepted it: of ten, some are on either.
+    sockets = [httpx.Client(trust_env=False, headers=headers) for _ in range(10)]
+    try:
+        for each in sockets:
+            each.get(f"{served.url}/healthz")
+        assert [each.get(url).status_code for each in sockets] == [200] * 10
+        client.organization.revoke(client.token)
+        time.sleep(1)
+        assert [each.get(url).status_code for each in sockets] == [401] * 10
+    finally:
+        for each in sockets:
+            each.close()
