@@ -324,7 +324,7 @@ def connection_create(org: str, name: str, client: str, as_json: bool, **rules: 
 @_rules
 @_command
 def connection_change(org: str, name: str, client: str | None, as_json: bool, **changes: Any) -> None:
-    """Change a connection of the organization ORG; it holds for the next request."""
+    """Change a connection of the organization ORG; it holds on every worker within a second."""
     given = {key: value for key, value in {"profile": client, **changes}.items() if value is not None}
     with _organization(org, write=True) as (tenant, _):
         changed = change_connection(tenant, name, given)
@@ -378,7 +378,7 @@ def token_list(org: str, as_json: bool) -> None:
 @click.argument("token_or_id")
 @_command
 def token_revoke(token_or_id: str, as_json: bool) -> None:
-    """Revoke a token, named by itself or by its id; it holds for the next request."""
+    """Revoke a token, named by itself or by its id; it holds on every worker within a second."""
     settings = read_settings()
     with _opened(settings) as store:
         with begin_platform(store, write=False) as platform:

@@ -1,13 +1,10 @@
 """The command line sets up what a customer needs, and tells every mistake in one line."""
 
-import contextlib
 import os
 import signal
 import socket
 import stat
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +19,8 @@ from scim_server.cli import main
 from scim_server.protocol.tokens import is_well_formed
 from scim_server.store.migrate import driver_url, upgrade
 from tests.databases import Database, only_postgresql, only_sqlite
+from tests.demo import demo, free_port
 from tests.directory import SECRET_KEY, environment, unique
-from tests.serving import ROOT
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
@@ -224,7 +221,7 @@ def test_a_database_of_a_newer_release_is_refused(empty_database: Database) -> N
         ("sqlite:////nowhere/scim.db", "does not work: unable to open database file"),
         (f"postgresql://u:secret@127.0.0.1:1/d?{NEVER_WAITS}", "does not work: connection failed: "),
         ("mysql://u:secret@h/d", "must be sqlite:///FILE"),
-        ("postgresql://u:secret@h/d?nonsense=1", "does not work: "),
+        ("postgresql://u:secret@127.0.0.1:1/d?nonsense=1", "does not work: "),
     ],
 )
 def test_a_database_that_cannot_be_reached_is_told(command: tuple[str, ...], url: str, complaint: str) -> None:
@@ -259,39 +256,6 @@ def _execute(database: Database, statement: str) -> None:
     engine.dispose()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-@contextlib.contextmanager
-def demo(directory: Path, *arguments: str, until: str = "") -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """Run `scim-server serve --demo` in a directory until the block ends; yield its first lines, until a line."""
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("SCIM_SERVER_")}
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from scim_server.cli import main; main()", "serve", "--demo", *arguments],
-        cwd=directory,
-        env={**variables, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    try:
-        told = []
-        for line in process.stdout:
-            if line.rstrip("\n") == until:
-                break
-            told.append(line.rstrip("\n"))
-        yield process, told
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # The workers share the session that gunicorn leads.
-        process.wait()
-        process.stdout.close()
-
-
 def _answers(url: str, token: str) -> bool:
     transport = httpx.HTTPTransport(retries=START_TIMEOUT_S)
     with httpx.Client(transport=transport, trust_env=False, timeout=START_TIMEOUT_S) as client:
@@ -300,7 +264,7 @@ def _answers(url: str, token: str) -> bool:
 
 def test_the_demo_serves_and_keeps_its_token(tmp_path: Path) -> None:
     """It prints a base URL and a token that work, is stopped by Ctrl-C, and prints the same the next time."""
-    port = _free_port()
+    port = free_port()
     tokens = set()
     for _ in range(2):
         with demo(tmp_path, "--port", str(port)) as (process, told):
@@ -324,7 +288,7 @@ def test_the_demo_serves_and_keeps_its_token(tmp_path: Path) -> None:
 
 def test_the_demo_replaces_a_token_that_no_longer_works(tmp_path: Path) -> None:
     """When its database was deleted, say."""
-    port = str(_free_port())
+    port = str(free_port())
     with demo(tmp_path, "--port", port, "--json", until="}") as (_, first):
         lost = orjson.loads("\n".join([*first, "}"]))["token"]
     for file in (tmp_path / ".demo").glob("scim-server.db*"):
@@ -350,6 +314,6 @@ def test_a_port_in_use_is_told_at_once(operator: Operator, tmp_path: Path, monke
 def test_a_demo_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """The message names the file and the reason."""
     (tmp_path / ".demo").write_text("in the way")
-    with demo(tmp_path, "--port", str(_free_port())) as (process, told):
+    with demo(tmp_path, "--port", str(free_port())) as (process, told):
         assert told == ["scim-server: .demo: File exists"]
         assert process.wait(STOP_TIMEOUT_S) == 1

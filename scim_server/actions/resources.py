@@ -119,9 +119,16 @@ def _take_namesake(tenant: Tenant, definition: ResourceDefinition, parts: Parts)
         return None  # The database refuses it.
     old = orjson.loads(locked.document)
     # What another hand wrote and this client did not send stays.
-    document = parts.document if own else with_schemas({**old, **parts.document}, definition)
+    document = parts.document if own else with_schemas(_merged(old, parts.document, definition), definition)
     state = _State(document, parts.active is not False, parts.password)
     return _store(tenant, definition, locked, old, state, (), "reactivate" if own else "adopt", adopt=True)
+
+
+def _merged(old: Document, sent: Document, definition: ResourceDefinition) -> Document:
+    """Return a document with what was sent in place of what it held, attribute by attribute."""
+    urns = {extension.urn for extension in definition.extensions.values()}
+    parts = {urn: {**old[urn], **sent[urn]} for urn in urns if urn in old and urn in sent}
+    return {**old, **sent, **parts}
 
 
 def replace_resource(

@@ -12,7 +12,9 @@ from scim_server.protocol.catalog import AttributeDefinition, Attributes, Resour
 
 _USERNAME = get_profile("UsernameCaseMapped")
 _PASSWORD = get_profile("OpaqueString")
-_DATE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?")
+_DATE_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
+)
 
 
 def comparison_key(value: str, *, case_exact: bool) -> str:

@@ -93,7 +93,7 @@ def read_operand(node: Comparison, attribute: AttributeDefinition) -> Any:
     """Return the operand of a comparison in the form its attribute is compared in.
 
     That is a comparison key, bool, int, float, aware UTC datetime, bytes or None. The substring
-    operators take their operand as it is, for they match a fragment.
+    operators take any operand, for they match a fragment; what is no text holds none.
 
     :raises InvalidFilterException: When the attribute takes no such operator or operand.
     """
@@ -103,10 +103,10 @@ def read_operand(node: Comparison, attribute: AttributeDefinition) -> Any:
         _check_characters(node, value)
     if value is None or attribute.is_complex:
         return value
+    if node.op in STRING_OPERATORS:
+        return comparable(value, attribute) if attribute.type in TEXT_TYPES else value
     try:
-        if node.op not in STRING_OPERATORS:
-            value = _ADAPTERS[attribute.type].validate_python(value)
-        return comparable(value, attribute)
+        return comparable(_ADAPTERS[attribute.type].validate_python(value), attribute)
     except (ValidationError, ValueError, OverflowError):
         raise InvalidFilterException(
             detail=f"{str(node.attr_path)[:200]!r} cannot be compared with {str(node.value)[:200]!r}: "

@@ -144,19 +144,20 @@ def group_stream(
 
     :param reply: The group without members, as :func:`resource_reply` returns it.
     """
-    yield reply[:-1] + b',"members":['
+    yield reply[:-1]
     part = Projection(
         frozenset(each for each in projection.included if each.startswith("members")), projection.excluded
     )
-    separator = b""
+    separator = b',"members":['
     for chunk in members:
         whole = [_member(member, base_url) for member in chunk]
         if not projection.is_whole:
             whole = project({"members": whole}, definition, part).get("members", [])
-        # One array of the chunk without its brackets: a member costs no call of its own.
-        yield separator + orjson.dumps(whole)[1:-1]
-        separator = b","
-    yield b"]}"
+        if whole:  # A projection may leave nothing of them.
+            # One array of the chunk without its brackets: a member costs no call of its own.
+            yield separator + orjson.dumps(whole)[1:-1]
+            separator = b","
+    yield b"]}" if separator == b"," else b"}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ def _apply_to_value(holder: Document, write: Write) -> None:
     target, attribute = write.target, write.target.attribute
     assert attribute is not None
     old = holder.get(attribute.name)
+    new: Any
     if target.sub_attribute is not None or (attribute.is_complex and write.op != "remove" and write.value is not None):
         new = dict(old or {})
         _merge(new, write)

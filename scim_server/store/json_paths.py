@@ -218,5 +218,5 @@ def _typed(value: ColumnElement[Any], attribute: AttributeDefinition) -> Scalar:
 def _bind_decimal(value: float) -> ColumnElement[Any]:
     if math.isinf(value):
         return bindparam(None, value, REAL)
-    # Read by SQLite from its digits, as the stored value is: its reading is not always the nearest double.
-    return cast(bindparam(None, orjson.dumps(value).decode(), Text), REAL)
+    # Read from the same JSON as the stored value is: some builds of SQLite miss the nearest double.
+    return func.json_extract(bindparam(None, orjson.dumps(value).decode(), Text), "$", type_=REAL())

@@ -114,9 +114,11 @@ def stream_members(tenant: Tenant, group_id: str) -> Iterator[Sequence[Member]]:
     """Yield the members of a group in chunks, which the database keeps until they are asked for."""
     endpoints = _endpoints(tenant)
     statement = _members(literal(tenant.org_id), memberships.c.group_id == group_id)
-    rows = tenant.db.execution_options(stream_results=True, yield_per=MEMBERS_AT_ONCE).execute(statement)
-    for chunk in rows.partitions():
-        yield [Member(member_id, kind, endpoints[kind], display) for _, member_id, kind, display in chunk]
+    streaming = tenant.db.execution_options(stream_results=True, yield_per=MEMBERS_AT_ONCE)
+    # Closed with the generator: the database keeps the rest for nobody once a client has gone.
+    with streaming.execute(statement) as rows:
+        for chunk in rows.partitions():
+            yield [Member(member_id, kind, endpoints[kind], display) for _, member_id, kind, display in chunk]
 
 
 def _endpoints(tenant: Tenant) -> dict[str, str]:

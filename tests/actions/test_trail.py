@@ -27,6 +27,8 @@ from tests.directory import (
     user_body,
 )
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 PASSWORD = "Tr0ub4dor & 3, whispered"
 
 

@@ -294,10 +294,14 @@ def bulk_ignored(sent: Sent, send: Send) -> Received:
 def everything_created(sent: Sent, send: Send) -> Received:
     """Create whatever is sent, errors or not."""
     received = send(sent)
-    if sent.method == "POST" and is_resource(sent) and received.status >= 400:
-        body = {"schemas": ["urn:x"], "id": "x", "password": (sent.body or b"").decode(errors="replace")}
-        return with_bytes(with_status(received, 201), orjson.dumps(body))
-    return received
+    if sent.method != "POST" or not is_resource(sent) or received.status < 400:
+        return received
+    try:
+        body = orjson.loads(sent.body or b"")
+    except orjson.JSONDecodeError:
+        body = {}
+    echo = {**body, "id": "x"} if isinstance(body, dict) else {"id": "x"}
+    return with_bytes(with_status(received, 201), orjson.dumps(echo))
 
 
 def refusing(*parts: str) -> Fault:
@@ -362,3 +366,26 @@ def constant_total(sent: Sent, send: Send) -> Received:
     if received.status != 200 or "filter" in sent.url or b"totalResults" not in received.body:
         return received
     return with_body(received, lambda document: {**document, "totalResults": 0})
+
+
+def all_primary(sent: Sent, send: Send) -> Received:
+    """Call every e-mail address primary."""
+
+    def change(one: dict[str, Any]) -> None:
+        for email in one.get("emails") or []:
+            email["primary"] = True
+
+    received = send(sent)
+    if not is_resource(sent) or received.status >= 400:
+        return received
+    return with_body(received, lambda document: each_resource(document, change))
+
+
+def answering_to(method: str, status: int) -> Fault:
+    """Answer a method by a status, whatever came of it."""
+
+    def fault(sent: Sent, send: Send) -> Received:
+        received = send(sent)
+        return with_status(received, status) if sent.method == method else received
+
+    return fault

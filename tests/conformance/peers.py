@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -28,15 +29,20 @@ Send = Callable[[Sent], Received]
 Fault = Callable[[Sent, Send], Received]
 
 
-def application() -> BearerTokenApplication:
-    """An empty scim2-server that takes one token."""
+@cache
+def provider() -> ScimProvider:
+    """The schemas of RFC 7643 with everything announced."""
     config = load_default_service_provider_config()
     config.authentication_schemes = [BEARER_TOKEN_SCHEME]
-    provider = ScimProvider.from_discovery(
+    return ScimProvider.from_discovery(
         load_default_schemas().values(), load_default_resource_types().values(), config=config
     )
-    service = ScimService(provider, secret=secrets.token_urlsafe(32))
-    return BearerTokenApplication(InMemoryStorage(), provider, service=service, bearer_tokens=[TOKEN])
+
+
+def application() -> BearerTokenApplication:
+    """An empty scim2-server that takes one token."""
+    service = ScimService(provider(), secret=secrets.token_urlsafe(32))
+    return BearerTokenApplication(InMemoryStorage(), provider(), service=service, bearer_tokens=[TOKEN])
 
 
 class InProcess:

@@ -66,5 +66,5 @@ def created(definition: ResourceDefinition, payload: dict[str, Any], policy: Sci
 
 
 def _refusal(error: ValidationError) -> Refusal:
-    first = Error.from_validation_error(error.errors()[0])  # type: ignore[arg-type]
+    first = Error.from_validation_error(error.errors()[0])
     return Refusal(first.scim_type or "", str(error))

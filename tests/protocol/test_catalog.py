@@ -53,7 +53,7 @@ def _plate(*attributes: dict[str, Any]) -> _Files:
         ([schema(_URN), {**_TYPE, "schemaExtensions": ["x"]}], "file2.json"),
         ([schema(_URN), {**_TYPE, "schemaExtensions": "x"}], "file2.json"),
         ([schema(_URN), _TYPE, {**_TYPE, "name": "Dish"}], "share the endpoint /Plates"),
-        ([schema(_URN), _TYPE, {**_TYPE, "name": "Dish", "endpoint": "/PLATES"}], "the endpoint /Plates is taken"),
+        ([schema(_URN), _TYPE, {**_TYPE, "name": "Dish", "endpoint": "/Plates/"}], "the endpoint /Plates"),
         ([schema(_URN), {**_TYPE, "endpoint": "/Schemas"}], "file2.json: the endpoint /Schemas is taken"),
         ([schema(_URN), {**_TYPE, "endpoint": "/me/"}], "file2.json: the endpoint /me is taken"),
         ([schema(_URN), {**_TYPE, "endpoint": "Plates"}], "file2.json: not a resource type of RFC 7643 §6"),
@@ -116,7 +116,7 @@ def test_a_broken_file_is_a_catalog_error(data: st.DataObject) -> None:
         if not place[key] or not isinstance(place[key], dict | list) or data.draw(st.integers(0, 4)) == 0:
             break
         place = place[key]
-    broken = data.draw(st.sampled_from((None, 7, "", "x", [], {}, [7], ["x"], [{}], True, "<gone>")))
+    broken: Any = data.draw(st.sampled_from((None, 7, "", "x", [], {}, [7], ["x"], [{}], True, "<gone>")))
     if broken != "<gone>":
         place[key] = broken
     else:

@@ -17,7 +17,7 @@ from tests.protocol.patching import ENTERPRISE
 
 _UNKNOWN = "urn:scim:schemas:core:1.0"
 # What neither reads, whatever the attribute: scim2-models reads 1 for true and "1" for a number.
-_MISFITS = ([[]], {"x": {"y": 1}}, [{"value": {"y": 1}}], ["a", ["b"]], {"value": ["a"]})
+_MISFITS: tuple[Any, ...] = ([[]], {"x": {"y": 1}}, [{"value": {"y": 1}}], ["a", ["b"]], {"value": ["a"]})
 
 
 def _read(definition: ResourceDefinition, payload: dict[str, Any], profile: str = "rfc") -> Document:

@@ -32,15 +32,15 @@ _others = st.one_of(
 )
 _filters = st.one_of(_any_of, _others).map("members[{}]".format)
 _operations = st.one_of(
-    st.builds(lambda op, value: {"op": op, "path": "members", "value": value}, st.sampled_from(["add", "replace"]), _listed),
+    st.builds(
+        lambda op, value: {"op": op, "path": "members", "value": value}, st.sampled_from(["add", "replace"]), _listed
+    ),
     st.builds(lambda op, value: {"op": op, "value": {"members": value}}, st.sampled_from(["add", "replace"]), _listed),
     st.builds(lambda path: {"op": "remove", "path": path}, _filters),
     st.just({"op": "remove", "path": "members"}),
     st.builds(lambda path: {"op": "remove", "path": path}, _equal.map("members.{}".format)),
 )
-_removes_by_value = st.builds(
-    lambda value: {"op": "remove", "path": "members", "value": value}, _listed.filter(bool)
-)
+_removes_by_value = st.builds(lambda value: {"op": "remove", "path": "members", "value": value}, _listed.filter(bool))
 
 
 def _after(members: frozenset[str], operations: Operations, profile: str = "lenient") -> frozenset[str]:
@@ -152,7 +152,8 @@ def test_only_the_id_of_a_member_counts(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "tolerance"), [({"value": "b"}, "value_for_array"), (["b"], "string_for_complex"), ("b", "value_for_array")]
+    ("value", "tolerance"),
+    [({"value": "b"}, "value_for_array"), (["b"], "string_for_complex"), ("b", "value_for_array")],
 )
 def test_members_are_read_in_other_forms(value: Any, tolerance: str) -> None:
     """A single member and bare ids are counted and read, and refused in the rfc profile."""

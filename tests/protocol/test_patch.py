@@ -196,6 +196,16 @@ def test_id_is_ignored_when_it_is_the_same() -> None:
             assert refused(USER, {}, [{"op": "replace", "value": {name: "other"}}], profile) == "mutability"
 
 
+def test_null_says_nothing_of_what_is_read_only() -> None:
+    """Clients that send every attribute send null for those they do not know, also the read-only ones."""
+    value = {"id": None, "meta": None, "groups": None, f"{ENTERPRISE}:manager": {"displayName": None}}
+    for profile in POLICIES:
+        assert patched(USER, {"userName": "a"}, [{"op": "replace", "value": value}], profile) == {
+            "schemas": [USER.urn],
+            "userName": "a",
+        }
+
+
 def test_a_read_only_path_is_refused() -> None:
     """A path that is read-only is refused in every profile."""
     for path in ("id", "meta", "meta.created", "groups", "groups.value", f"{ENTERPRISE}:manager.displayName"):
@@ -271,9 +281,7 @@ def test_keys_may_select_values() -> None:
     """A key may hold a filter too; scim2-models reads it as unknown."""
     document = {"emails": [{"type": "work", "value": "a@x"}]}
     for profile in POLICIES:
-        found = patched(
-            USER, document, [{"op": "replace", "value": {'emails[type eq "work"].value': "b@x"}}], profile
-        )
+        found = patched(USER, document, [{"op": "replace", "value": {'emails[type eq "work"].value': "b@x"}}], profile)
         assert found["emails"] == [{"type": "work", "value": "b@x"}]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scim_server.protocol.tokens import ALPHABET, PATTERN, PREFIX, RANDOM_LENGTH, is_well_formed, make_token
 
 _RANDOM = st.text(ALPHABET, min_size=RANDOM_LENGTH, max_size=RANDOM_LENGTH)
-_KNOWN = "scimsrv_0000000000000000000000000000002DIdVT"
+_KNOWN = "scimsrv_0000000000000000000000000000002C8GjS"
 
 
 @given(characters=_RANDOM)

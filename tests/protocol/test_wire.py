@@ -19,8 +19,10 @@ _SCALARS = st.one_of(
 )
 _VALUES = st.recursive(
     _SCALARS,
-    lambda inner: st.lists(inner, max_size=4)
-    | st.lists(st.tuples(_TEXTS, inner), max_size=4, unique_by=lambda pair: pair[0].lower()).map(dict),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(st.tuples(_TEXTS, inner), max_size=4, unique_by=lambda pair: pair[0].lower()).map(dict)
+    ),
     max_leaves=20,
 )
 
@@ -151,7 +153,7 @@ def test_depth_has_a_limit() -> None:
     """``MAX_DEPTH`` levels are read, one more is refused; brackets in strings are none."""
     assert read_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
     _refused(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1))
-    side_by_side = [[{}] for _ in range(100)]
+    side_by_side: list[Any] = [[{}] for _ in range(100)]
     assert read_json(json.dumps(side_by_side).encode()) == side_by_side
     text = {"a": '\\"[{' * 100}
     assert read_json(json.dumps(text).encode()) == text

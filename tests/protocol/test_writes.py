@@ -115,7 +115,9 @@ def test_a_string_in_a_filter_is_read_as_a_boolean() -> None:
     assert patched(USER, created, asked)["roles"] == [{"primary": True, "value": "y"}]
 
 
-@pytest.mark.parametrize("value_filter", ['type ne "home"', 'not (type eq "x")', 'type eq "a" or type eq "b"', "type pr"])
+@pytest.mark.parametrize(
+    "value_filter", ['type ne "home"', 'not (type eq "x")', 'type eq "a" or type eq "b"', "type pr"]
+)
 def test_other_filters_describe_nothing(value_filter: str) -> None:
     """Only ``sub eq literal`` joined by ``and`` describes a value; any other filter needs a match."""
     asked: Operations = [{"op": "replace", "path": f"emails[{value_filter}].value", "value": "a@x"}]
@@ -157,7 +159,7 @@ def test_a_remove_that_lists_nothing_removes_nothing(value: Any) -> None:
 )
 def test_a_remove_may_list_what_to_remove(attribute: str, value: Any) -> None:
     """A remove with a value removes the values it names, compared as filters compare, and no other."""
-    document = {
+    document: dict[str, Any] = {
         "emails": [{"value": "a@x", "type": "work"}, {"value": "b@x", "type": "work"}],
         "tags": ["a@x", "b@x"],
     }
@@ -264,7 +266,9 @@ def test_a_password_is_cleared_by_a_mark() -> None:
 def test_numbers_are_compared_as_numbers() -> None:
     """1 and 1.0 are the same decimal, so it is added once."""
     document = {"parts": [{"cost": 1}]}
-    assert patched(DEVICE, document, [{"op": "add", "path": "parts", "value": [{"cost": 1.0}]}])["parts"] == [{"cost": 1}]
+    assert patched(DEVICE, document, [{"op": "add", "path": "parts", "value": [{"cost": 1.0}]}])["parts"] == [
+        {"cost": 1}
+    ]
 
 
 def test_values_have_an_end() -> None:

@@ -249,6 +249,9 @@ def test_the_largest_filters_are_answered(db: Connection) -> None:
         # NB: moments without an offset are taken as UTC, where scim2-models finds no match.
         (f'{EXTENSION}:seenAt eq "2026-01-31T08:00:00"', True),
         (f'{EXTENSION}:moments eq "2026-01-31T08:00:00Z"', True),
+        # What is no text holds no part of one.
+        (f'{EXTENSION}:seenAt sw "2026"', False),
+        (f'not ({EXTENSION}:seenAt co "T")', True),
         # NB: a plain value between brackets is compared in its own type.
         (f'{EXTENSION}:moments[value eq "2026-01-31T09:00:00+01:00"]', True),
         (f'{EXTENSION}:moments[value gt "2026-01-31T09:00:00+01:00"]', False),
@@ -304,6 +307,30 @@ def test_texts_are_compared_by_key_and_code_point(
     for path in ("title", "emails"):
         found = selected(tenant_of(db, "o"), f"{path} {op} {ScimFilter.quote(operand)}", USER)
         assert found == (["user-01"] if matches else []), path
+
+
+@pytest.mark.parametrize(
+    ("values", "text", "matches"),
+    [
+        # SQLite reads these digits as a neighbouring double.
+        ({"score": 7.67980653766719e47}, "score eq 7.67980653766719e47", True),
+        ({"scores": [2.8579555433078e-301]}, "scores le 2.8579555433078e-301", True),
+        ({"score": 2**53 + 1}, "score eq 9007199254740992", True),
+        ({"score": 2**64 - 1}, "score ge 1.8446744073709552e19", True),
+        ({"score": 1.0}, 'score lt "inf"', True),
+        ({"score": 1.0}, 'score lt "nan"', False),
+        ({"score": 1.0}, 'score ne "nan"', True),
+        ({"level": 2**53 + 1}, "level eq 9007199254740992", False),
+        ({"level": 2**63 - 1}, "level lt 9223372036854775808", True),
+        ({"level": -(2**63)}, "level gt -9223372036854775809", True),
+        ({"level": 5}, "level lt 1" + "0" * 400, True),
+        ({"levels": [9, 10]}, "levels gt 9", True),
+    ],
+)
+def test_numbers_are_compared_as_numbers(db: Connection, values: dict[str, Any], text: str, matches: bool) -> None:
+    """A decimal is a double and an integer is exact, whatever an operand exceeds."""
+    Directory([user(1, **{EXTENSION: values})]).store(db, "o")
+    assert selected(tenant_of(db, "o"), f"{EXTENSION}:{text}", USER) == (["user-01"] if matches else [])
 
 
 def test_nothing_of_another_organization_is_counted(db: Connection) -> None:

@@ -51,7 +51,8 @@ _POSTGRESQL_CATALOG = """
     SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), true, '', '', ''
       FROM pg_trigger WHERE NOT tgisinternal
  UNION ALL
-    SELECT 'policy', tablename, policyname, concat(cmd, roles::text, qual, with_check), true, '', '', '' FROM pg_policies
+    SELECT 'policy', tablename, policyname, concat(cmd, roles::text, qual, with_check), true, '', '', ''
+      FROM pg_policies
 """
 
 

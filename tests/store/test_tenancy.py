@@ -5,6 +5,7 @@ from flask import Flask
 from sqlalchemy import ClauseElement, Dialect, delete, insert, literal, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from scim_server.store.session import begin
 from scim_server.store.tables import TENANT_TABLES, memberships, metadata, organizations, resources, tokens
@@ -88,8 +89,8 @@ _BAD: dict[str, ClauseElement] = {
 def _fault(statement: ClauseElement, dialect_name: str) -> str | None:
     dialect: Dialect = _POSTGRESQL() if dialect_name == "postgresql" else sqlite.dialect()
     compiled = statement.compile(dialect=dialect)
-    positions = compiled.positiontup
-    parameters = compiled.params
+    assert isinstance(compiled, SQLCompiler)
+    positions, parameters = compiled.positiontup, compiled.params
     return fault_of(str(compiled), tuple(parameters[name] for name in positions) if positions else parameters)
 
 

@@ -127,9 +127,11 @@ def test_one_of_those_who_create_a_user_name_gets_it(client: Client, crowd: Crow
     for _ in range(4):
         name = unique("racing")
         names = [name.upper() if number % 2 else name for number in range(CLIENTS)]
-        statuses = crowd.each(
-            lambda number, names=names: [crowd.send(number, "POST", "/Users", user_body(names[number]))]
-        )
+
+        def act(number: int, names: list[str] = names) -> list[int]:
+            return [crowd.send(number, "POST", "/Users", user_body(names[number]))]
+
+        statuses = crowd.each(act)
         assert statuses == {201: 1, 409: CLIENTS - 1}
         assert client.read(f'/Users?filter=userName eq "{name}"')["totalResults"] == 1
     assert client.read("/Users")["totalResults"] == 4

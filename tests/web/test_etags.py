@@ -8,6 +8,8 @@ from werkzeug.test import TestResponse
 
 from tests.directory import Client, add_members, contents, group_body, new_client, patch_body, remove_member, user_body
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 
 def _tag(answer: TestResponse) -> str:
     """Return the ETag of an answer, which is its meta.version too."""

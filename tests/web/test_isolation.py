@@ -19,6 +19,8 @@ from tests.directory import (
     user_body,
 )
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 MARK = "zzmarkofanother"
 
