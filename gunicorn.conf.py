@@ -1,7 +1,9 @@
 """gunicorn as scim-server is deployed: `gunicorn wsgi:app` in this directory reads it."""
 
 import os
+import signal
 import sys
+from typing import Any
 
 from scim_server import load_catalog
 from scim_server.config import SettingError, read_settings
@@ -56,6 +58,16 @@ accesslog = None
 errorlog = "-"
 # As text, for a person at a terminal, only what needs attention.
 loglevel = "warning" if settings.log_format == "text" else "info"
+
+
+def post_worker_init(worker: Any) -> None:
+    """Leave Ctrl-C, which reaches all processes of a terminal, to gunicorn's first process, which stops the others.
+
+    A worker that is told twice waits for itself: ThreadPoolExecutor.shutdown, interrupted by a signal, is called
+    again by its handler, under a lock that it holds already. gunicorn would kill it after graceful_timeout.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
 
 # No second door: workers are controlled by signals.
 control_socket_disable = True

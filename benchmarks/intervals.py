@@ -55,6 +55,4 @@ def _bootstrap(count: int, figure: Callable[[Sequence[int]], float]) -> Estimate
     chance = random.Random(20_644)
     everything = range(count)
     resampled = sorted(figure(chance.choices(everything, k=count)) for _ in range(RESAMPLES))
-    return Estimate(
-        figure(everything), resampled[int(RESAMPLES * 0.025)], resampled[int(RESAMPLES * 0.975) - 1], count
-    )
+    return Estimate(figure(everything), resampled[int(RESAMPLES * 0.025)], resampled[int(RESAMPLES * 0.975) - 1], count)

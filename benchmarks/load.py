@@ -61,7 +61,7 @@ class Person:
 class Loaded:
     """An organization that was loaded, with a token of its connection.
 
-    ``sample`` is spread over all users, ``spares`` are the last ones, whom no group needs to hold;
+    ``sample`` is spread over all users; ``spares`` are the last ones, at most half, whom no group should hold;
     ``groups`` are ids by size, ``group_name`` names them.
     """
 
@@ -119,7 +119,7 @@ def _load_users(
     definition = store.catalog.by_name("User")
     sample: list[Person] = []
     spares: list[Person] = []
-    step = max(1, count // SAMPLED)
+    step, first_spare = max(1, count // SAMPLED), count - min(SPARES, count // 2)
     numbers = iter(range(count))
     while chunk := list(islice(numbers, CHUNK)):
         with begin(store, credentials, write=True) as tenant:
@@ -129,7 +129,7 @@ def _load_users(
                 rows.append(resource_row(tenant, definition, person.id, bodies.user(person.user_name, number)))
                 if number % step == 0:
                     sample.append(person)
-                if number >= count - SPARES:
+                if number >= first_spare:
                     spares.append(person)
             _insert(tenant, rows)
         advance(len(chunk))
@@ -193,12 +193,10 @@ def _insert(tenant: Tenant, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def settle(store: Store) -> None:
-    """Let the planner know what was loaded, as the database does by itself in time."""
+    """Let PostgreSQL's planner know what was loaded, as autovacuum does in time; on SQLite nobody does."""
     with begin_platform(store, write=False) as platform:
         if platform.db.dialect.name == "postgresql":
             platform.db.exec_driver_sql("VACUUM (ANALYZE) resources, memberships, organizations, connections, tokens")
-        else:
-            platform.db.exec_driver_sql("ANALYZE")
 
 
 @contextmanager

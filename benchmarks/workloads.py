@@ -1,7 +1,7 @@
 """The workloads W1 to W9 as lists of requests, which any driver goes through again and again.
 
-``@N@`` in a path or body stands for a name that no other request has; it stays the same while a
-list is gone through once. ``@ID@`` stands for the id of the resource the latest POST created.
+``@N@`` in a path or body stands for a name that nothing has; ``@ID@`` for the id of the resource that
+the latest POST created.
 """
 
 import random
@@ -35,11 +35,13 @@ class Workload:
     """Requests to go through; ``serial`` where each uses the answer of the one before it.
 
     A serial list is gone through by each connection for itself, any other by all connections together.
+    ``stride`` is after how many requests the name changes.
     """
 
     name: str
     steps: tuple[Step, ...]
     serial: bool = False
+    stride: int = 1
 
 
 class Seat(Protocol):
@@ -70,9 +72,7 @@ def w2_read(seats: Sequence[Seat]) -> Workload:
 
 def w3_find(seats: Sequence[Seat]) -> Workload:
     """Find a user by userName."""
-    return Workload(
-        "W3", tuple(Step("GET", _by_user_name(who.user_name), seat.token) for seat, who in _people(seats))
-    )
+    return Workload("W3", tuple(Step("GET", _by_user_name(who.user_name), seat.token) for seat, who in _people(seats)))
 
 
 def w3m_miss(seats: Sequence[Seat]) -> Workload:
@@ -104,7 +104,7 @@ def w5_members(seats: Sequence[Seat], size: int) -> Workload:
                 Step("PATCH", path, seat.token, bodies.as_json(body))
                 for body in (bodies.add_member(who.id), bodies.remove_member(who.id))
             ]
-    return Workload(f"W5:{size}", tuple(steps), serial=True)
+    return Workload(f"W5:{size}", tuple(steps), serial=True, stride=2)
 
 
 def w6_page(seat: Seat, place: str) -> Workload:
@@ -156,7 +156,7 @@ def w9_cycle(seats: Sequence[Seat], size: int) -> Workload:
             Step("PATCH", group, seat.token, bodies.as_json(bodies.add_member(CREATED))),
             Step("PATCH", group, seat.token, bodies.as_json(bodies.remove_member(CREATED))),
         ]
-    return Workload("W9", tuple(steps), serial=True)
+    return Workload("W9", tuple(steps), serial=True, stride=6)
 
 
 def initial_cycle(seat: Seat, groups: Sequence[str]) -> Workload:
@@ -171,7 +171,7 @@ def initial_cycle(seat: Seat, groups: Sequence[str]) -> Workload:
             Step("PATCH", f"/Users/{CREATED}", seat.token, bodies.as_json(bodies.set_active(False))),
             Step("PATCH", f"/Groups/{group}", seat.token, bodies.as_json(bodies.add_member(CREATED))),
         ]
-    return Workload("initial", tuple(steps), serial=True)
+    return Workload("initial", tuple(steps), serial=True, stride=5)
 
 
 def limit_read(seat: Seat) -> Workload:

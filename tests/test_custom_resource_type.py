@@ -136,7 +136,7 @@ def added(client: Client, body: dict[str, Any]) -> str:
 
 def refusal(response: Any) -> tuple[int, str | None]:
     """Return the status of an error and its ``scimType``."""
-    return response.status_code, response.json.get("scimType")
+    return response.status_code, response.get_json().get("scimType")
 
 
 LAMP: dict[str, Any] = {
@@ -189,7 +189,7 @@ def test_a_device_lives_as_a_user_does(devices: Client) -> None:
     user_id = devices.new_user()
     sent = device("Lamp", **LAMP, owner={"value": user_id, "$ref": f"../Users/{user_id}"})
     response = devices.post("/Devices", sent)
-    created = response.json
+    created = response.get_json()
     shown = {name: value for name, value in sent.items() if name not in ("schemas", "diagnosis")}
     assert response.status_code == 201
     assert response.headers["Location"] == created["meta"]["location"]
@@ -204,7 +204,7 @@ def test_a_device_lives_as_a_user_does(devices: Client) -> None:
     replaced = devices.put(path, device("Desk lamp", locked=False))
     assert replaced.status_code == 200
     # RFC 7644 §3.5.1: what a PUT leaves out is cleared; what is immutable stays.
-    assert {**replaced.json, "meta": None} == {
+    assert {**replaced.get_json(), "meta": None} == {
         "schemas": [DEVICE_URN],
         "id": created["id"],
         "displayName": "Desk lamp",
@@ -384,6 +384,23 @@ def test_a_required_attribute_is_required(devices: Client) -> None:
     ):
         assert refusal(response) == (400, "invalidValue")
         assert "required" in response.get_json()["detail"]
+
+
+def test_a_required_extension_is_required(database: Database, tmp_path: Path) -> None:
+    """RFC 7643 §6: a resource MUST have it, with what it requires; a PATCH cannot take it away."""
+    leased = {**DEVICE_TYPE, "schemaExtensions": [{"schema": LEASE_URN, "required": True}]}
+    for name, content in {"Device": DEVICE, "Device.resource-type": leased, "Lease": LEASE}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    with running_app(database, schemas_dir=str(tmp_path)) as app:
+        client = new_client(app)
+        missing: tuple[dict[str, Any], ...] = ({}, {LEASE_URN: {}}, {LEASE_URN: {"endsAt": "2030-01-01T00:00:00Z"}})
+        for extension in missing:
+            assert refusal(client.post("/Devices", device("Lamp", **extension))) == (400, "invalidValue")
+        path = f"/Devices/{added(client, device('Lamp', **{LEASE_URN: {'number': 1}}))}"
+        assert refusal(client.put(path, device("Lamp"))) == (400, "invalidValue")
+        for target in (LEASE_URN, f"{LEASE_URN}:number"):
+            assert refusal(client.patch(path, {"op": "remove", "path": target})) == (400, "mutability")
+        assert client.read(path)[LEASE_URN] == {"number": 1}
 
 
 def test_an_immutable_attribute_is_written_once(devices: Client) -> None:

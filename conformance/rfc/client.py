@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from conformance.exchange import ExchangeError, Sent
+from conformance.exchange import ExchangeError, Received, Sent
 from conformance.rfc.answers import Answer, Body, CheckFailed, NotApplicable, pick
 from conformance.rfc.capabilities import GROUP, USER, Capabilities, Target, Transport
 from conformance.rfc.samples import required_members
@@ -145,7 +145,7 @@ class Scim:
         exchange = Exchange(sent, received)
         self.exchanges.append(exchange)
         if sent.method == "POST" and received.status in (200, 201):
-            self._made += _created(received.body)
+            self._made += _created(sent.url.split("?")[0], received)
         return Answer(exchange, received.status)
 
     # Resources
@@ -210,15 +210,21 @@ class Scim:
         self._made.clear()
 
 
-def _created(body: bytes) -> list[str]:
-    """The paths of what a POST, also a bulk one, created; a list response creates nothing."""
+def _created(url: str, received: Received) -> list[str]:
+    """The paths of what a POST, also a bulk one, created; a search creates nothing.
+
+    A projection may have left out `meta`, so the header and the id say it too.
+    """
     try:
-        document = orjson.loads(body)
+        document = orjson.loads(received.body)
     except orjson.JSONDecodeError:
-        return []
+        document = None
     operations = pick(document, "Operations")
     if isinstance(operations, list):
         made = [pick(one, "location") for one in operations if str(pick(one, "method")).upper() == "POST"]
+    elif received.status == 201:
+        id = pick(document, "id")
+        made = [received.header("Location") or pick(document, "meta.location") or (f"{url}/{id}" if id else None)]
     else:
-        made = [pick(document, "meta.location")]
+        made = []
     return ["/" + "/".join(one.split("?")[0].split("/")[-2:]) for one in made if isinstance(one, str)]

@@ -157,12 +157,13 @@ def count_zero(scim: Scim) -> None:
     needs=(*NEEDS, "sort"),
 )
 def sort(scim: Scim) -> None:
-    """Walk backwards by name."""
-    order: dict[str, Any] = {"sortBy": "userName", "sortOrder": "descending"}
-    first = page(scim, "", **order)
-    second = page(scim, following(first), **order).expect(200)
-    found = people(scim).who(first) + people(scim).who(second)
-    second.holds(found == ["cid", "bob", "ann"], f"the order is {found}")
+    """Walk by name in either order."""
+    for order, names in (("ascending", ["ann", "bob", "cid"]), ("descending", ["cid", "bob", "ann"])):
+        asked: dict[str, Any] = {"sortBy": "userName", "sortOrder": order}
+        first = page(scim, "", **asked)
+        second = page(scim, following(first), **asked).expect(200)
+        found = people(scim).who(first) + people(scim).who(second)
+        second.holds(found == names, f"{order}, the order is {found}")
 
 
 @check(

@@ -51,9 +51,10 @@ def attributes(scim: Scim) -> None:
 
 @check("search.sort", "must", HERE, "sortBy and sortOrder are as for a GET", needs=(*NEEDS, "sort"))
 def sort(scim: Scim) -> None:
-    """Sort from the end."""
-    found = ask(scim, sortBy="userName", sortOrder="descending")
-    found.holds(people(scim).who(found) == ["cid", "bob", "ann"], f"the order is {people(scim).who(found)}")
+    """Sort in either order."""
+    for order, names in (("ascending", ["ann", "bob", "cid"]), ("descending", ["cid", "bob", "ann"])):
+        found = ask(scim, sortBy="userName", sortOrder=order)
+        found.holds(people(scim).who(found) == names, f"{order}, the order is {people(scim).who(found)}")
 
 
 @check("search.page", "must", HERE, "startIndex and count are as for a GET", needs=NEEDS)

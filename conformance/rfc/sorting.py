@@ -32,8 +32,9 @@ def ascending(scim: Scim) -> None:
 
 @check("sort.descending", "must", HERE, "sortOrder descending reverses the order", needs=NEEDS)
 def descending(scim: Scim) -> None:
-    """Sort from the end."""
+    """Sort from the end, and from the beginning."""
     expect_order(scim, "userName", "cid bob ann", "descending")
+    expect_order(scim, "userName", "ann bob cid", "ascending")
 
 
 @check(
@@ -82,10 +83,12 @@ def multi_valued(scim: Scim) -> None:
 def date(scim: Scim) -> None:
     """Sort by the time of creation, which may be the same for neighbours."""
     three = people(scim)
-    query = {"filter": f'userName sw "{three.mark}"', "sortBy": "meta.created", "sortOrder": "descending"}
-    answer = scim.get(scim.users, query).expect(200)
-    times = [one["meta"]["created"] for one in answer.resources]
-    answer.holds(times == sorted(times, reverse=True) and len(times) == 3, f"the order is {times}")
+    for order in ("ascending", "descending"):
+        query = {"filter": f'userName sw "{three.mark}"', "sortBy": "meta.created", "sortOrder": order}
+        answer = scim.get(scim.users, query).expect(200)
+        times = [one["meta"]["created"] for one in answer.resources]
+        in_order = times == sorted(times, reverse=order == "descending") and len(times) == 3
+        answer.holds(in_order, f"{order}, the order is {times}")
 
 
 @check(
@@ -97,24 +100,27 @@ def date(scim: Scim) -> None:
     uses=("enterprise:department",),
 )
 def extension(scim: Scim) -> None:
-    """Sort by department."""
+    """Sort by department; one of them has none."""
     expect_order(scim, f"{ENTERPRISE}:department", "bob ann cid")
+    expect_order(scim, f"{ENTERPRISE}:department", "cid ann bob", "descending")
 
 
 @check("sort.names-case", "must", "7643 §2.1", "The name in sortBy is case insensitive", needs=NEEDS)
 def names_case(scim: Scim) -> None:
     """Sort by USERNAME."""
     expect_order(scim, "USERNAME", "cid bob ann", "descending")
+    expect_order(scim, "USERNAME", "ann bob cid", "ascending")
 
 
 @check("sort.pages", "must", f"{HERE}, §3.4.2.4", "The order holds across pages", needs=NEEDS)
 def pages(scim: Scim) -> None:
-    """Fetch the three one by one."""
+    """Fetch the three one by one, in either order."""
     three = people(scim)
-    found = []
-    for at in (1, 2, 3):
-        query = {"filter": f'userName sw "{three.mark}"', "sortBy": "userName", "sortOrder": "descending"}
-        answer = scim.get(scim.users, {**query, "startIndex": at, "count": 1}).expect(200)
-        answer.holds(len(answer.resources) == 1, f"{len(answer.resources)} resources, not 1")
-        found += three.who(answer)
-    answer.holds(found == ["cid", "bob", "ann"], f"the pages are {found}")
+    for order, names in (("ascending", ["ann", "bob", "cid"]), ("descending", ["cid", "bob", "ann"])):
+        query = {"filter": f'userName sw "{three.mark}"', "sortBy": "userName", "sortOrder": order, "count": 1}
+        found = []
+        for at in (1, 2, 3):
+            answer = scim.get(scim.users, {**query, "startIndex": at}).expect(200)
+            answer.holds(len(answer.resources) == 1, f"{len(answer.resources)} resources, not 1")
+            found += three.who(answer)
+        answer.holds(found == names, f"{order}, the pages are {found}")

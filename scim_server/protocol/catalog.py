@@ -322,6 +322,9 @@ def _attributes(declared: Iterable[Mapping[str, Any]], source: str) -> Attribute
         kind = content.get("type", "string")
         if kind not in _TYPES:
             raise CatalogError(f"{source}: attribute {name!r} has the type {kind!r}; accepted: {', '.join(_TYPES)}")
+        sub_attributes = _attributes(content.get("subAttributes") or [], source)
+        if any(each.is_complex for each in sub_attributes.values()):
+            raise CatalogError(f"{source}: a sub-attribute of {name!r} is complex itself (RFC 7643 §2.3.8)")
         attributes[name.lower()] = AttributeDefinition(
             name=name,
             type=kind,
@@ -333,7 +336,7 @@ def _attributes(declared: Iterable[Mapping[str, Any]], source: str) -> Attribute
             returned=content.get("returned", "default"),
             uniqueness=content.get("uniqueness", "none"),
             reference_types=tuple(content.get("referenceTypes") or ()),
-            sub_attributes=_attributes(content.get("subAttributes") or [], source),
+            sub_attributes=sub_attributes,
         )
     return MappingProxyType(attributes)
 

@@ -8,7 +8,7 @@ import orjson
 from scim_server.protocol.bulk import MAX_OPERATIONS
 from scim_server.protocol.catalog import Catalog
 from scim_server.protocol.cursors import TIMEOUT_S
-from scim_server.protocol.queries import DEFAULT_COUNT, MAX_RESULTS, Query
+from scim_server.protocol.queries import DEFAULT_COUNT, MAX_RESULTS
 from scim_server.protocol.replies import Page, list_reply
 
 SERVICE_PROVIDER_CONFIG_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
@@ -65,9 +65,6 @@ def _with_meta(content: Mapping[str, Any], resource_type: str, location: str) ->
     return {**content, "meta": {"resourceType": resource_type, "location": location}}
 
 
-def discovery_list(resources: Sequence[Mapping[str, Any]], query: Query) -> bytes:
-    """Return a page of schemas or resource types; Okta and SailPoint page them."""
-    first = query.start_index - 1
-    page = resources[first : first + (query.count or 0)]
-    place = Page(len(resources), start_index=query.start_index)
-    return list_reply((orjson.dumps(resource) for resource in page), place)
+def discovery_list(resources: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return all schemas or resource types; RFC 7644 §4: sorting and pagination SHALL be ignored."""
+    return list_reply(map(orjson.dumps, resources), Page(len(resources), start_index=1))

@@ -111,7 +111,8 @@ def read_step(
     if value_filter is not None:
         return _selection_step(op, value_filter, value, has_value, leniences)
     if op == "add":
-        return AddMembers(read_member_ids(value, leniences))
+        # RFC 7644 §3.5.2.1: "a new value is added".
+        return AddMembers(read_member_ids([value] if isinstance(value, dict) else value, leniences))
     if op == "replace":
         return ReplaceMembers(read_member_ids(value, leniences))
     return _removal_step(value, leniences) if has_value else REMOVE_ALL

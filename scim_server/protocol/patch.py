@@ -111,8 +111,6 @@ class _Reader:
 
     def _read_operation(self, op: str, path: str | None, value: Any, has_value: bool, where: str) -> None:
         target = resolve_path(self.definition, path) if path else ROOT
-        if op == "remove" and not path:
-            raise NoTargetException(detail=f"{where}: a remove needs a path: what to remove")
         if target.read_only and not self._is_member_path(target):
             raise MutabilityException(detail=f"{target.text} is read-only")
         if op == "remove":
@@ -138,7 +136,7 @@ class _Reader:
             self._member_step("remove", target, value, has_value)
             return
         if target.attribute is None and target.container is None:
-            raise NoTargetException(detail="a remove needs a path to an attribute, not to the whole resource")
+            raise NoTargetException(detail="a remove needs a path: the attribute to remove")
         if value is None:
             self.writes.append(Write("remove", target, None))
             return
@@ -151,9 +149,7 @@ class _Reader:
         selecting = _selecting(target.attribute)
         items = value if isinstance(value, list) and target.attribute.multi_valued else [value]
         read = (read_element(item, selecting, target.text, self.leniences) for item in items)
-        selection = [item for item in read if item is not None]
-        if selection:
-            self.writes.append(Write("remove", target, selection))
+        self.writes.append(Write("remove", target, [item for item in read if item is not None]))
 
     def _write(self, op: str, target: Target, value: Any) -> None:
         if target.attribute is None:
@@ -163,7 +159,7 @@ class _Reader:
         elif target.attribute is self.definition.attributes["schemas"]:
             pass  # NB: schemas follows from the attributes present (RFC 7643 §3); a write changes nothing.
         else:
-            self.writes.append(Write(op, target, self._read(target, value)))
+            self.writes.append(Write(op, target, self._read(op, target, value)))
 
     def _write_members(self, op: str, target: Target, value: Any) -> None:
         """Write the resource or an extension: the keys of the value are attribute names or paths."""
@@ -195,10 +191,13 @@ class _Reader:
         else:
             self._write(op, target, item)
 
-    def _read(self, target: Target, value: Any) -> Any:
+    def _read(self, op: str, target: Target, value: Any) -> Any:
         """Return a value written to an attribute, as the write of it has it."""
         attribute, leniences = target.attribute, self.leniences
         assert attribute is not None
+        several = (target.sub_attribute or attribute).multi_valued and target.value_filter is None
+        if op == "add" and several and value is not None and not isinstance(value, list):
+            value = [value]  # RFC 7644 §3.5.2.1: "a new value is added".
         if target.sub_attribute is not None:
             return read_value(value, target.sub_attribute, target.text, leniences)
         self._check_read_only(value, attribute, target.text)

@@ -42,11 +42,11 @@ class Query:
 def read_query(parameters: Mapping[str, Any], definitions: tuple[ResourceDefinition, ...]) -> Query:
     """Return the query of a request's parameters; names are compared without case, unknown ones ignored.
 
-    RFC 7644 §3.4.2.4: a startIndex below 1 is 1, a negative count is 0.
+    RFC 7644 §3.4.2.4, RFC 9865 §2: a startIndex below 1 is 1, a negative count is 0.
 
     :raises InvalidValueException: When startIndex or count is no integer, sortOrder is unknown, or
         pages are asked for by index and by cursor at once.
-    :raises InvalidCountException: When the count of a scan by cursor is not between 0 and ``MAX_RESULTS``.
+    :raises InvalidCountException: When the count of a scan by cursor is above ``MAX_RESULTS``.
     """
     sent = {name.lower(): value for name, value in parameters.items()}
     order = (sent.get("sortorder") or "ascending").lower()
@@ -106,6 +106,8 @@ def _integer(value: Any, name: str) -> int | None:
 def _count(count: int | None, cursor: str | None) -> int | None:
     if cursor is None:
         return min(MAX_RESULTS, max(0, DEFAULT_COUNT if count is None else count))
-    if count is not None and not 0 <= count <= MAX_RESULTS:
-        raise InvalidCountException(detail=f"the count of a scan by cursor must be from 0 to {MAX_RESULTS}")
-    return DEFAULT_COUNT if count is None and not cursor else count
+    if count is None:
+        return None if cursor else DEFAULT_COUNT
+    if count > MAX_RESULTS:
+        raise InvalidCountException(detail=f"the count of a scan by cursor must be at most {MAX_RESULTS}")
+    return max(0, count)

@@ -209,7 +209,7 @@ def _typed(value: ColumnElement[Any], attribute: AttributeDefinition) -> Scalar:
     if attribute.type == "integer":
         return Scalar(type_coerce(value, BigInteger), _bind_integer(REAL))
     if attribute.type == "decimal":
-        return Scalar(cast(value, REAL), _bind_decimal)
+        return Scalar(type_coerce(value, REAL), _bind_decimal)
     if attribute.type == "boolean":
         return Scalar(type_coerce(value, Integer), lambda operand: bindparam(None, int(operand), Integer))
     return Scalar(type_coerce(value, Text), bind_text)

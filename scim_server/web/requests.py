@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from flask import Flask, Request, Response, g, request
 from scim2_models import PayloadTooLargeException, SCIMException
-from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge, RequestURITooLarge
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEntityTooLarge, RequestURITooLarge
 
 from scim_server.protocol.errors import (
     MethodNotAllowedException,
@@ -89,12 +89,26 @@ def _challenge(error: SCIMException) -> str:
 
 
 def begin_request() -> None:
-    """Give the request its id and its start."""
+    """Give the request its id and its start.
+
+    :raises BadRequest: When its Host header is none, before anything is done that would be answered with a URL.
+    """
     sent = request.headers.get("X-Request-ID", "")
     g.request_id = sent if _REQUEST_ID.fullmatch(sent) else str(uuid.uuid4())
     g.started = time.perf_counter()
     g.leniences = None
     g.credentials = None
+    # RFC 9112 §3.2: a request with an invalid Host is answered with 400.
+    if request.path.startswith("/scim") and not _names_host():
+        raise BadRequest("the Host header names no host, such as scim.example.com")
+
+
+def _names_host() -> bool:
+    """Return whether URLs can be made of the Host header, which Werkzeug empties where it is none."""
+    try:
+        return bool(request.host and request.host_url)
+    except ValueError:
+        return False
 
 
 def finish_request(response: Response) -> Response:

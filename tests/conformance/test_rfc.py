@@ -15,6 +15,7 @@ from conformance.rfc.check import Check, check
 from conformance.rfc.client import Scim
 from conformance.rfc.run import CheckResult, run_all, run_one
 from tests.conformance.cursor_layer import Cursors
+from tests.conformance.faults import bare, without_member
 from tests.conformance.faulty_servers import CASES, Case
 from tests.conformance.peers import target
 
@@ -141,6 +142,17 @@ def test_a_check_that_fails_says_so_and_cleans_up() -> None:
     result = _result(there, _one(run))
     assert (result.outcome, result.message, len(result.exchanges)) == ("failed", "wrong", 2)
     assert result.exchange is result.exchanges[1]
+    assert Scim(there, discover(there)).get("/Users").total == 0
+
+
+def test_what_is_created_without_meta_or_location_is_deleted_too() -> None:
+    """A projection, or a fault, may leave only the id to delete a resource by."""
+    there = target(without_member("meta"), bare("Location"))
+
+    def run(scim: Scim) -> None:
+        scim.post("/Users", scim.user_body(), {"attributes": "userName"}).expect(201)
+
+    assert _result(there, _one(run)).outcome == "passed"
     assert Scim(there, discover(there)).get("/Users").total == 0
 
 

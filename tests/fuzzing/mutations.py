@@ -2,83 +2,58 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_from_bytes, unquote_plus
 
-from scim_server.protocol.catalog import GROUP_URN, USER_URN
 from scim_server.web.requests import SCIM_PREFIX
-from tests.fuzzing.corpus import CURSOR, ENTERPRISE_URN, GROUPS, PERSON, READER, STRANGER, TOKEN, USERS, Request
+from tests.fuzzing.corpus import CURSOR, GROUPS, STRANGER, USERS, Request
+from tests.fuzzing.vocabulary import (
+    CONNECTIVES,
+    HEADER_VALUES,
+    HEADERS,
+    HOSTILE,
+    METHODS,
+    NAMES,
+    NUMBERS,
+    OPERATORS,
+    PARAMETERS,
+    RUNS,
+    SEGMENTS,
+    TEXTS,
+)
 
 MAX_BODY_BYTES = 256 * 1024
 
-TEXTS = (
-    "", " ", "a", "A", "null", "true", "-1", "0", "1e9", "{}", "[]", "*", "%", "_", "\\", "'", '"', "a'b\"c\\d", "${x}",
-    "\t\r\n", "\x1f", "\x7f", "\0", "a\0b", "\ud800", "\udfffx", "\ufeff", "\ufffe", "\uffff", "😀", "𐐀", "İ", "ß", "ǅ", "Σ",
-    "e\u0301", "\u0301", "a" + "\u0301" * 500, "\u202eabc\u202c", "\u200f\u200d\u2066", "\u0f71\u0f72\u0f74", "ﷺ" * 50,
-    "１２３", "Ａｄａ", "K", "..", "../../etc/passwd", "/", "//", "?", "#", "&", "=", ";", ":", ",", "[", "]", "(", ")", ".",
-    "a" * 300, "x" * 5_000, "é" * 1_200, "0" * 400, "bulkId:u", "bulkId:", "bulkId:bulkId:u", "urn:", "urn:x:y", "$ref",
-    "eq", "pr", "not", "id", "id.id", "meta.version", "members", "members.value", "groups", "password", "schemas", "active",
-    "members[", "members[]", "members[value]", 'members[value eq "a"].value', 'members[value eq "a"][type eq "b"]',
-    'emails[type eq "work"', 'emails[not (type eq "work")].value', "emails[type eq null]", "emails[type gt 5]", "emails.x",
-    'userName[value eq "a"]', "name.givenName.x", f"{ENTERPRISE_URN}:", f"{ENTERPRISE_URN}:manager.value", USER_URN, GROUP_URN,
-    f"{USER_URN}:userName", f"{ENTERPRISE_URN}:manager[value eq 1]", "2026-02-30T00:00:00Z", "0000-00-00", "9999-12-31T23:59:60Z",
-    "2026-01-31T08:00:00+99:99", "0001-01-01T00:00:00+14:00", "AAEC", "AAE", "====", "tel:+1", "a@b", "W/\"1\"", "*,*",
-    "__class__", "constructor", "<script>", "%s%n", "{0}", "\u2028", "NaN", "Infinity",
-)  # fmt: skip
-"""Awkward strings, some of them of SCIM, some of nothing at all."""
-
-NUMBERS = (
-    "0", "-0", "1", "-1", "2", "1.0", "1.5", "1e400", "-1e400", "1e-400", "9007199254740993", "2147483648",
-    "9223372036854775807", "9223372036854775808", "-9223372036854775809", "18446744073709551616", "1" * 400, "1" * 5_000,
-    "0." + "1" * 400, "NaN", "Infinity", "-Infinity", "01", "+1", "1.", ".5", "0x10", "1_000", "1e", "--1",
-)  # fmt: skip
-"""Numbers, and what only looks like one, as they stand in JSON."""
-
 _RAW, _TWICE = "\x02raw:", "\x02twice"
 _RAW_STRING, _TWICE_ESCAPED = re.compile(r'"\\u0002raw:((?:[^"\\]|\\.)*)"'), r"\u0002twice"
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "X" * 60)
-_SEGMENTS = (
-    "Users", "Groups", "users", "USERS", "Bulk", "Me", "Schemas", "ResourceTypes", "ServiceProviderConfig", ".search", "..",
-    ".", "%00", "%2F", "%2e%2e", "%FF", "%ED%A0%80", "%F0%9F%98%80", "v1", "Devices", "null", "-", "a" * 3_000, ";a=b",
-    STRANGER, *USERS[:2], *GROUPS[:2], USERS[0].upper(), USERS[0][:-1], f"{USERS[0]}%20", f"{USERS[0]}%00", f"{USERS[0]}.json",
-)  # fmt: skip
-_PARAMETERS = ("filter", "sortBy", "sortOrder", "startIndex", "count", "cursor", "attributes", "excludedAttributes")
-_HEADERS = (
-    "If-Match", "If-None-Match", "Content-Type", "Authorization", "X-Request-ID", "Accept", "Content-Length", "Host",
-    "Content-Encoding", "Transfer-Encoding", "X-HTTP-Method-Override", "X-Forwarded-Proto", "Cookie", "Range", "Expect",
-)  # fmt: skip
-_HEADER_VALUES: dict[str, tuple[str, ...]] = {
-    "If-Match": ("*", 'W/"1"', '"1"', "1", 'W/"0"', 'W/"-1"', 'W/"1.abc"', 'W/"²"', "W/", '"', ",,,", 'W/"1", *', '"' * 3_000),
-    "Content-Type": (
-        "application/json", "application/scim+json;charset=utf-16", "text/plain", "", ";", "application/scim+json; a=\"", "é",
-        "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "multipart/form-data", "APPLICATION/JSON",
-    ),
-    "Authorization": (
-        "", "Bearer", "Bearer ", f"bearer {TOKEN}", f"Bearer  {TOKEN}", f"Bearer {TOKEN}x", "Basic eDp5", TOKEN, "Bearer é",
-        f"Bearer {READER}", f"Bearer {PERSON}", "Bearer scimsrv_" + "0" * 36, "Bearer " + "a" * 5_000, "Bearer \xff", "Digest a=\"",
-    ),
-    "Content-Length": ("0", "1", "-1", "a", "", "99999999", "9" * 30, "1.5", " 1"),
-    "Host": ("", "a b", "é", "[::1]", "[", "a:b", "localhost:99999", "x" * 500, "evil.example/..", "a\\b", "@", "a,b", "-"),
-    "Content-Encoding": ("gzip", "identity", "deflate, br"),
-    "Transfer-Encoding": ("chunked", "gzip"),
-}  # fmt: skip
-_HEADER_VALUES["If-None-Match"] = _HEADER_VALUES["If-Match"]
+_PIECES = (b"\x00", b"\xff", b'"', b"\\", b"\xed\xa0\x80", b"{", b"]", b",", b"\n", b"0")
 
 Mutation = Callable[[Request, Random], Request]
 
 
 def mutated(request: Request, random: Random) -> Request:
     """Return a request changed once or a few times, now and then not at all."""
+    request = _renamed(request, random)
     for _ in range(random.choice((0, 1, 1, 1, 1, 1, 2, 2, 3, 4))):
         request = random.choice(_MUTATIONS)(request, random)
     return request
 
 
+def _renamed(request: Request, random: Random) -> Request:
+    """Return a request with names of its own, mostly, so that a second one is not just refused with 409."""
+    if request.body is None or random.random() < 0.3:
+        return request
+    body = request.body
+    for name in (b'"userName":"', b'"displayName":"'):
+        body = body.replace(name, name + b"%d " % random.randrange(10**6))
+    return replace(request, body=body)
+
+
 def _change_method(request: Request, random: Random) -> Request:
-    return replace(request, method=random.choice(_METHODS))
+    return replace(request, method=random.choice(METHODS))
 
 
 def _change_path(request: Request, random: Random) -> Request:
@@ -87,13 +62,13 @@ def _change_path(request: Request, random: Random) -> Request:
     place = random.randrange(1, len(segments) + 1)
     change = random.randrange(5)
     if change == 0:
-        segments[place:place] = [random.choice(_SEGMENTS)]
+        segments[place:place] = [random.choice(SEGMENTS)]
     elif change == 1:
         segments[place : place + 1] = [quote(_text(random), safe="", errors="surrogatepass")]
     elif change == 2:
         del segments[place : place + 1]
     elif change == 3:
-        segments = [*SCIM_PREFIX.split("/"), *random.choices(_SEGMENTS, k=random.randrange(1, 4))]
+        segments = [*SCIM_PREFIX.split("/"), *random.choices(SEGMENTS, k=random.randrange(1, 4))]
     else:
         segments[place:place] = [""] * random.randrange(1, 4)
     return replace(request, target=("/".join(segments) or "/") + mark + query)
@@ -114,7 +89,7 @@ def _change_query(request: Request, random: Random) -> Request:
     elif change == 3:
         parts.append(quote_from_bytes(random.randbytes(random.randrange(8)), safe="=&+;"))
     else:
-        name = random.choice(_PARAMETERS)
+        name = random.choice(PARAMETERS)
         name = random.choice((name, name, name, name.upper(), name.lower(), _quoted(_text(random))))
         parts.append(f"{name}={_quoted(_parameter(name, random))}")
     return replace(request, target=path + "?" + "&".join(parts))
@@ -136,32 +111,20 @@ def _parameter(name: str, random: Random) -> str:
         return random.choice(("ascending", "DESCENDING", "up", ""))
     if name.lower() == "cursor":
         return random.choice(("", CURSOR, CURSOR[:-1], _garbled(CURSOR, random), "gAAAAA", "é", "=" * 9))
-    names = [random.choice(_NAMES) for _ in range(random.choice((1, 1, 2, 5, 300)))]
+    names = [random.choice(NAMES) for _ in range(random.choice((1, 1, 2, 5, 300)))]
     return ",".join(names) if name.lower().endswith("attributes") else names[0]
-
-
-_NAMES = (
-    "id", "schemas", "meta", "meta.created", "meta.location", "meta.version", "meta.resourceType", "externalId", "userName",
-    "USERNAME", "name", "name.familyName", "emails", "emails.value", "emails.primary", "emails[type eq \"work\"]", "active",
-    "password", "groups", "groups.type", "groups.$ref", "members", "members.value", "members.display", "members.$ref",
-    "members.type", "displayName", "x509Certificates.value", "x509Certificates", "profileUrl", "unheardOf", "name.unheardOf",
-    ENTERPRISE_URN, f"{ENTERPRISE_URN}:manager", f"{ENTERPRISE_URN}:manager.displayName", f"{ENTERPRISE_URN}:division",
-    f"{USER_URN}:userName", f"{GROUP_URN}:displayName", USER_URN, "urn:x:unheardOf", "", ".", "a.b.c", " ", "😀", "addresses",
-)  # fmt: skip
-_CONNECTIVES = ("and", "or", "AND", "xor")
-_OPERATORS = ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "EQ", "pr", "xx", "")
 
 
 def _filter(random: Random, depth: int = 0) -> str:
     """Return a filter, most of which can be parsed."""
     form = random.randrange(12 if depth < 3 else 5)
     if form == 5:
-        return f" {random.choice(_CONNECTIVES)} ".join(_filter(random, depth + 1) for _ in range(2))
+        return f" {random.choice(CONNECTIVES)} ".join(_filter(random, depth + 1) for _ in range(2))
     if form == 6:
         return f"not ({_filter(random, depth + 1)})"
     if form == 7:
         suffix = random.choice(("", "", '.value eq "a"', ".value"))
-        return f"{random.choice(_NAMES)}[{_filter(random, depth + 1)}]{suffix}"
+        return f"{random.choice(NAMES)}[{_filter(random, depth + 1)}]{suffix}"
     if form == 8:
         return random.choice(("(", "not (", "emails[", "((")) * random.choice((1, 5, 60, 900))
     if form == 9:
@@ -173,9 +136,12 @@ def _filter(random: Random, depth: int = 0) -> str:
     if form == 11:
         return "not (" * 150 + "id pr" + ")" * 150
     operand = random.choice(
-        (json.dumps(_text(random)), json.dumps(random.choice((*USERS, *GROUPS))), random.choice(NUMBERS), "true", "null", "{}")
+        (
+            *(json.dumps(each) for each in (_text(random), random.choice((*USERS, *GROUPS)))),
+            *(random.choice(NUMBERS), "true", "null", "{}"),
+        )
     )
-    name, operator = random.choice(_NAMES), random.choice(_OPERATORS)
+    name, operator = random.choice(NAMES), random.choice(OPERATORS)
     return f"{name} pr" if operator == "pr" else f"{name} {operator} {operand}"
 
 
@@ -184,8 +150,8 @@ def _change_header(request: Request, random: Random) -> Request:
     if headers and random.random() < 0.25:
         headers.remove(random.choice(headers))
         return replace(request, headers=tuple(headers))
-    name = random.choice(_HEADERS)
-    value = random.choice(_HEADER_VALUES.get(name) or TEXTS)
+    name = random.choice(HEADERS)
+    value = random.choice(HEADER_VALUES.get(name) or TEXTS)
     if random.random() < 0.2:
         value = _garbled(value, random)
     headers = [each for each in headers if each[0] != name]
@@ -203,19 +169,22 @@ def _change_bytes(request: Request, random: Random) -> Request:
     for _ in range(random.choice((1, 1, 2, 5))):
         place = random.randrange(len(body) + 1)
         end = min(len(body), place + random.choice((1, 1, 4, 30)))
-        change = random.randrange(7)
+        change = random.randrange(8)
         if change == 0:
             body[place:end] = random.randbytes(end - place)
         elif change == 1:
             del body[place:end]
         elif change == 2:
-            body[place:place] = random.choice((b"\x00", b"\xff", b'"', b"\\", b"\xed\xa0\x80", b"{", b"]", b",", b"\n", b"0"))
+            body[place:place] = random.choice(_PIECES)
         elif change == 3:
             body[place:place] = body[place:end]
         elif change == 4:
             del body[place:]
         elif change == 5:
-            body[:] = random.choice((b"", b" ", b"\xef\xbb\xbf" + body, b"\xff\xfe" + body, body + body, b"[" + body + b"]"))
+            before, after = random.choice(((b"\xef\xbb\xbf", b""), (b"\xff\xfe", b""), (body, b""), (b"[", b"]")))
+            body[:] = random.choice((b"", b" ", before + bytes(body) + after))
+        elif change == 6:
+            body[place:place] = random.choice(RUNS)
         else:
             body[place:place] = random.randbytes(random.randrange(4))
     return replace(request, body=bytes(body[:MAX_BODY_BYTES]))
@@ -230,6 +199,27 @@ def _change_json(request: Request, random: Random) -> Request:
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         document = _changed(document, random)
     return replace(request, body=_dumped(document, escaped=random.random() < 0.5)[:MAX_BODY_BYTES])
+
+
+def _change_text(request: Request, random: Random) -> Request:
+    """Garble one of the strings of a body, in which the rest stays valid."""
+    try:
+        document = json.loads(request.body or b"{}")
+        places = [each for each in _places(document) if isinstance(_at(document, each), str)]
+    except (ValueError, RecursionError):
+        return request
+    if not places:
+        return request
+    *path, last = random.choice(places)
+    holder = _at(document, path)
+    holder[last] = _garbled(holder[last], random)
+    return replace(request, body=_dumped(document)[:MAX_BODY_BYTES])
+
+
+def _at(document: Any, path: Iterable[Any]) -> Any:
+    for step in path:
+        document = document[step]
+    return document
 
 
 def _dumped(document: Any, *, escaped: bool = True) -> bytes:
@@ -253,9 +243,7 @@ def _changed(document: Any, random: Random) -> Any:
     if last is None:
         return _value(random)
     copied = json.loads(json.dumps(document))
-    holder = copied
-    for step in path:
-        holder = holder[step]
+    holder = _at(copied, path)
     (_change_member if isinstance(holder, dict) else _change_element)(holder, last, random)
     return copied
 
@@ -279,9 +267,10 @@ def _change_member(holder: Any, name: str, random: Random) -> None:
     elif change == 1:
         holder[name + _TWICE] = random.choice((holder[name], _value(random)))
     elif change == 2:
-        holder[random.choice((name.upper(), name.lower(), name.swapcase(), _text(random), *_NAMES[:20]))] = holder.pop(name)
+        renamed = random.choice((name.upper(), name.lower(), name.swapcase(), _text(random), *NAMES[:20]))
+        holder[renamed] = holder.pop(name)
     elif change == 3:
-        holder[random.choice((_text(random), *_NAMES))] = _value(random)
+        holder[random.choice((_text(random), *NAMES))] = _value(random)
     elif change == 4 and name.lower() == "path":
         holder[name] = _path(random)
     elif change == 4 and name.lower() == "filter":
@@ -304,9 +293,8 @@ def _change_element(holder: Any, place: int, random: Random) -> None:
 
 
 def _path(random: Random) -> str:
-    name = random.choice(_NAMES)
-    suffix = random.choice(("", "", ".value", ".type", ".unheardOf", f"[{_filter(random, 3)}]", f"[{_filter(random, 2)}].value"))
-    return name + suffix
+    suffixes = ("", "", ".value", ".type", ".unheardOf", f"[{_filter(random, 3)}]", f"[{_filter(random, 2)}].value")
+    return random.choice(NAMES) + random.choice(suffixes)
 
 
 def _replaced(value: Any, random: Random) -> Any:
@@ -341,7 +329,7 @@ def _value(random: Random) -> Any:
     if kind == 5:
         return [_text(random) for _ in range(random.choice((0, 1, 3, 1_200)))]
     if kind == 6:
-        return {random.choice((*_NAMES, _text(random))): _text(random) for _ in range(random.choice((0, 1, 3)))}
+        return {random.choice((*NAMES, _text(random))): _text(random) for _ in range(random.choice((0, 1, 3)))}
     return [{"value": _text(random), "type": "work", "primary": True} for _ in range(random.choice((1, 2, 1_100)))]
 
 
@@ -349,7 +337,7 @@ def _text(random: Random) -> str:
     """Return a string, rarely a very long one."""
     if random.random() < 0.02:
         return random.choice(("a", "é", "😀", "\u0301", "\\", '"', "İ", "ﷺ", "(")) * random.choice((9_000, 60_000))
-    return random.choice(TEXTS)
+    return random.choice(HOSTILE if random.random() < 0.3 else TEXTS)
 
 
 def _garbled(text: str, random: Random) -> str:
@@ -361,7 +349,8 @@ def _garbled(text: str, random: Random) -> str:
 
 
 _MUTATIONS: tuple[Mutation, ...] = (
-    *(_change_json,) * 6,
+    *(_change_json,) * 5,
+    *(_change_text,) * 4,
     *(_change_query,) * 4,
     *(_change_bytes,) * 2,
     *(_change_header,) * 3,
@@ -377,7 +366,7 @@ def simpler(request: Request) -> Iterator[Request]:
         yield from (replace(request, body=_dumped(each)) for each in _simpler_bodies(request.body))
         length = len(request.body)
         for size in (length // 2, length // 4, length // 8, 16, 4, 1):
-            for start in range(0, length, size) if 0 < size and length // size <= 64 else ():
+            for start in range(0, length, size) if size > 0 and length // size <= 64 else ():
                 yield replace(request, body=request.body[:start] + request.body[start + size :])
     path, mark, query = request.target.partition("?")
     parts = query.split("&") if mark else []
@@ -400,15 +389,14 @@ def _simpler_bodies(body: bytes) -> Iterator[Any]:
         places = list(_places(document))[:400]
     except (ValueError, RecursionError):
         return
+    values: tuple[Any, ...] = (..., None, 1, "", [], {})
     for *path, last in places:
-        for value in (..., None, 1, "", [], {}):
+        for value in values:
             copied = json.loads(json.dumps(document))
-            holder = copied
-            for step in path:
-                holder = holder[step]
+            holder = _at(copied, path)
             if value is ...:
                 del holder[last]
-            elif holder[last] not in (None, 1, "", [], {}):
+            elif holder[last] not in values[1:]:
                 holder[last] = value
             else:
                 continue

@@ -5,34 +5,32 @@ scim2-models, filters are evaluated by it. A request that has several faults may
 them, since no RFC says which comes first.
 """
 
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
-from unicodedata import normalize
 
-from precis_i18n import get_profile
 from scim2_models import ScimFilter, ScimPolicy, default_comparison_key
 
 from scim_server.protocol.catalog import Catalog, ResourceDefinition
+from tests.fuzzing.reference_members import MemberSteps, member_ids
+from tests.fuzzing.reference_values import (
+    Fault,
+    Json,
+    assigned,
+    part,
+    sort_key,
+    text_key,
+    unordered,
+    user_name_key,
+    without_apart,
+)
 from tests.protocol import oracle
 
-Json = dict[str, Any]
-
-_USER_NAME = get_profile("UsernameCaseMapped")
 _TAG = re.compile(r'W/"(\d+)(?:\.([0-9a-f]{12}))?"')
-_APART = ("schemas", "id", "meta", "active", "password", "groups", "members")
 _COERCED = {"True": True, "true": True, "False": False, "false": False}
-
-
-class Fault(Exception):
-    """A request is refused, with one of these statuses."""
-
-    def __init__(self, *statuses: int) -> None:
-        super().__init__(f"one of {statuses}")
-        self.statuses = frozenset(statuses)
 
 
 @dataclass(eq=False)
@@ -62,23 +60,6 @@ class Actor:
     @property
     def policy(self) -> ScimPolicy:
         return oracle.STRICT if self.strict else oracle.TOLERANT
-
-
-def unordered(value: Any) -> Any:
-    """Return a value with its arrays in one order."""
-    if isinstance(value, dict):
-        return {key: unordered(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return sorted((unordered(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
-    return value
-
-
-def user_name_key(text: str) -> str:
-    """Return what two userNames have in common that are one (RFC 7644 §5, RFC 8265 §3.3)."""
-    try:
-        return str(_USER_NAME.enforce(text))
-    except UnicodeEncodeError:
-        return _text_key(text)
 
 
 class Organization:
@@ -167,6 +148,17 @@ class Organization:
         extensions = (each.urn for each in definition.extensions.values())
         return [definition.urn, *(urn for urn in extensions if urn in kept.document)]
 
+    def part(self, actor: Actor, kept: Kept, parameter: str, named: Sequence[str]) -> Json:
+        """Return what ``attributes`` or ``excludedAttributes`` leave of a resource (RFC 7644 §3.9)."""
+        definition, full = self.kinds[kept.kind], self.full(actor, kept)
+        names = [re.sub(f"^{re.escape(definition.urn)}:", "", name, flags=re.IGNORECASE).lower() for name in named]
+        always = {"id": full.pop("id")}
+        full.pop("schemas")
+        if names:
+            full = part(full, names, keep=parameter == "attributes")
+        extensions = [each.urn for each in definition.extensions.values() if each.urn in full]
+        return {**always, "schemas": [definition.urn, *extensions], **full}
+
     def check(self, actor: Actor, kept: Kept, answered: Json) -> None:
         """Hold a whole resource in an answer to what it must be, and learn its version and moments from it."""
         expected, found = self.full(actor, kept), deepcopy(answered)
@@ -204,7 +196,7 @@ class Organization:
         """Return what a POST or PUT asks for, ``members`` as ids."""
         definition, body = self.kinds[kind], deepcopy(body)
         _check_schemas(actor, body.get("schemas"), definition)
-        members = _ids(body.pop("members", None) or [])
+        members = member_ids(body.pop("members", None) or [])
         body["schemas"] = [definition.urn, *(urn for urn in body if urn.lower() in definition.extensions)]
         if isinstance(body.get("active"), str):
             # NB: scim2-models takes "true" from everybody.
@@ -215,7 +207,8 @@ class Organization:
             document = oracle.created(definition, body, actor.policy)
         except oracle.Refusal:
             raise Fault(400) from None
-        read = {**_assigned(document), "members": members}
+        _check_named(document)
+        read = {**assigned(document), "members": members}
         for name in ("active", "password"):
             if document.get(name) is not None or name in body:
                 read[name] = document.get(name)
@@ -230,7 +223,9 @@ class Organization:
         if faults:
             raise Fault(*faults)
         active = read.get("active") is not False if kind == "User" else None
-        kept = Kept(resource_id, kind, actor.name, _document(read), self.now, self.now, active, set(read["members"]))
+        kept = Kept(
+            resource_id, kind, actor.name, without_apart(read), self.now, self.now, active, set(read["members"])
+        )
         self.kept[resource_id] = kept
         return kept
 
@@ -242,13 +237,13 @@ class Organization:
         except Fault as fault:
             raise Fault(*fault.statuses, *faults) from None
         faults |= self._faults(actor, kind, resource_id, read)
-        if not self._may_be_members(actor, read["members"], None):
+        if not self._may_be_members(actor, read["members"]):
             faults.add(400)
         if faults:
             raise Fault(*faults)
         assert kept is not None
         active = kept.active if read.get("active") is None else read["active"]
-        self._store(kept, _document(read), active, set(read["members"]), touched="password" in read)
+        self._store(kept, without_apart(read), active, set(read["members"]), touched="password" in read)
         return kept
 
     def patch(
@@ -260,10 +255,11 @@ class Organization:
             # Whether the operations can be read is checked before the resource is looked for.
             raise Fault(*faults, 400)
         members, apart, written = set(kept.members), False, []
+        steps = MemberSteps(actor.strict, partial(self._may_be_members, actor), lambda each: self.kept[each].kind)
         try:
             for operation in operations:
                 if kind == "Group":
-                    operation, members = self._member_step(actor, kept, operation, members)
+                    operation, members = steps.apply(operation, members)
                 apart = apart or operation.get("path") == "password"
                 written += [operation] if operation and operation.get("path") != "password" else []
             document, active = self._patched(actor, kept, written)
@@ -272,7 +268,7 @@ class Organization:
         faults |= self._faults(actor, kind, resource_id, document)
         if faults:
             raise Fault(*faults)
-        self._store(kept, _document(document), active, members, touched=apart)
+        self._store(kept, without_apart(document), active, members, touched=apart)
         return kept
 
     def _patched(self, actor: Actor, kept: Kept, operations: Sequence[Json]) -> tuple[Json, bool | None]:
@@ -282,13 +278,16 @@ class Organization:
             whole["active"] = kept.active
         if not operations:
             return whole, kept.active
+        for operation in operations:
+            _check_path(definition, (operation.get("path") or definition.urn).lower())
         operations = [_coerced(actor, operation) for operation in operations]
         patched = oracle.patched(definition, whole, operations, actor.policy)
         # NB: a PATCH may not leave what a POST may not create; scim2-models lets it.
         oracle.created(definition, patched, oracle.TOLERANT)
+        _check_named(patched)
         # docs/decisions.md: active stays when it is removed.
         active = kept.active if patched.get("active") is None else patched["active"]
-        return _assigned(patched), active
+        return assigned(patched), active
 
     def delete(self, actor: Actor, kind: str, resource_id: str, if_match: str | None) -> None:
         """Delete a resource; whatever it was a member of has changed."""
@@ -302,9 +301,7 @@ class Organization:
                 each.members.discard(resource_id)
                 self._changed(each)
 
-    def _target(
-        self, actor: Actor, kind: str, resource_id: str, if_match: str | None
-    ) -> tuple[Kept | None, set[int]]:
+    def _target(self, actor: Actor, kind: str, resource_id: str, if_match: str | None) -> tuple[Kept | None, set[int]]:
         kept = self.find(actor, kind, resource_id)
         if kept is None:
             return None, {404}
@@ -316,10 +313,10 @@ class Organization:
         """Return 409 where the unique attribute has a value that is taken, among the groups of one connection."""
         name = "userName" if kind == "User" else "displayName"
         others = (each for each in self.seen(actor, kind) if each.id != resource_id)
-        key = user_name_key if kind == "User" else _text_key
+        key = user_name_key if kind == "User" else text_key
         return {409} if any(key(each.document[name]) == key(read[name]) for each in others) else set()
 
-    def _may_be_members(self, actor: Actor, ids: Iterable[str], own_id: str | None) -> bool:
+    def _may_be_members(self, actor: Actor, ids: Iterable[str], own_id: str | None = None) -> bool:
         return all(each == own_id or self._exists(actor, each) for each in ids)
 
     def _exists(self, actor: Actor, resource_id: str) -> bool:
@@ -328,7 +325,7 @@ class Organization:
 
     def add_members(self, actor: Actor, kept: Kept, ids: Iterable[str]) -> None:
         """Make resources members of a group."""
-        if not self._may_be_members(actor, ids, None):
+        if not self._may_be_members(actor, ids):
             raise Fault(400)
         self._store(kept, kept.document, kept.active, kept.members | set(ids), touched=False)
 
@@ -338,60 +335,6 @@ class Organization:
         # A password cannot be compared with the former one, so writing it is a change.
         if touched or before != (unordered(document), active, members):
             self._changed(kept)
-
-    def _member_step(
-        self, actor: Actor, kept: Kept, operation: Json, members: set[str]
-    ) -> tuple[Json, set[str]]:
-        """Return what an operation leaves to do beside the members, and the members after it."""
-        op, path, value = operation["op"].lower(), operation.get("path"), operation.get("value")
-        if path is None and isinstance(value, dict) and "members" in value:
-            rest = {name: item for name, item in value.items() if name != "members"}
-            _, members = self._member_step(actor, kept, {"op": op, "path": "members", "value": value["members"]}, members)
-            return ({**operation, "value": rest} if rest else {}), members
-        if path is None or not path.startswith("members"):
-            return operation, members
-        selected = self._selected(path, members)
-        if path.endswith(".display"):
-            pass  # readOnly, and the server's own.
-        elif path.endswith(".value"):
-            raise Fault(400)  # Immutable (RFC 7643 §4.2).
-        elif selected is not None:
-            members = self._on_selected(actor, op, path, selected, members)
-        elif op == "remove":
-            members = set() if "value" not in operation else self._without(actor, members, value)
-        else:
-            ids = set(_ids(value or []))
-            if not self._may_be_members(actor, ids, None):
-                raise Fault(400)
-            members = ids if op == "replace" else members | ids
-        return {}, members
-
-    def _without(self, actor: Actor, members: set[str], value: Any) -> set[str]:
-        if actor.strict:
-            raise Fault(400)  # A remove has no value in RFC 7644; Entra ID lists the members in it.
-        return members - set(_ids(value or []))
-
-    def _on_selected(
-        self, actor: Actor, op: str, path: str, selected: set[str], members: set[str]
-    ) -> set[str]:
-        if op == "remove":
-            return members - selected
-        named = re.findall(r'value eq "([^"]+)"', path)
-        # OneLogin adds members[value eq "id"]: it says all that a member needs.
-        if len(named) == 1 and not actor.strict:
-            if not self._may_be_members(actor, named, None):
-                raise Fault(400)
-            return members | set(named)
-        if not selected:
-            raise Fault(400)  # noTarget
-        return members
-
-    def _selected(self, path: str, members: set[str]) -> set[str] | None:
-        """Return the members that stand between the brackets of a path, None without any."""
-        kind = re.match(r'members\[type eq "(\w+)"\]', path)
-        if kind:
-            return {each for each in members if self.kept[each].kind.lower() == kind[1].lower()}
-        return members & set(re.findall(r'value eq "([^"]+)"', path)) if "[" in path else None
 
     # What is searched.
 
@@ -407,13 +350,14 @@ class Organization:
             valued = [pair for pair in found if keys[pair[0].id] is not None]
             without = [pair for pair in found if keys[pair[0].id] is None]
             # sort() keeps the order of ties, in reverse too.
-            valued.sort(key=lambda pair: keys[pair[0].id], reverse=descending)  # type: ignore[arg-type, return-value]
+            valued.sort(key=lambda pair: keys[pair[0].id], reverse=descending)
             found = without + valued if descending else valued + without
         return [each for each, _ in found]
 
     def _matches(self, kind: str, text: str, full: Json, kinds: Sequence[str]) -> bool:
-        # RFC 7644 §3.4.2.1: among several types, what one does not declare is false there.
-        if len(kinds) > 1 and (kind == "Group") != text.startswith(("displayName", "members")):
+        # RFC 7644 §3.4.2.1: among several types, a filter on what one does not declare is false there.
+        name = text.partition(" ")[0].partition(".")[0]
+        if len(kinds) > 1 and name.lower() not in self.kinds[kind].attributes:
             return False
         with self._policy:
             return bool(self._filters[kind](text).match(self.kinds[kind].model.model_validate(full), strict=True))
@@ -426,6 +370,22 @@ def _check_schemas(actor: Actor, sent: Any, definition: ResourceDefinition) -> N
         raise Fault(400)
 
 
+def _check_named(document: Json) -> None:
+    # NB: "" is no value of a required attribute; scim2-models takes it for one.
+    if "" in (document.get("userName"), document.get("displayName") if "userName" not in document else None):
+        raise Fault(400)
+
+
+def _check_path(definition: ResourceDefinition, path: str) -> None:
+    """Refuse a path that names no attribute, in every profile; scim2-models ignores it as it ignores such a key."""
+    attributes, name = definition.attributes, path.removeprefix(f"{definition.urn.lower()}:")
+    for urn, extension in definition.extensions.items():
+        if path.startswith(urn):
+            attributes, name = extension.attributes, path[len(urn) + 1 :]
+    if name and name != definition.urn.lower() and re.split(r"[.\[]", name)[0] not in attributes:
+        raise Fault(400)
+
+
 def _coerced(actor: Actor, operation: Json) -> Json:
     """Return an operation on ``active`` with a boolean in it, as Entra ID means it."""
     if operation.get("path") != "active" or not isinstance(operation.get("value"), str):
@@ -433,48 +393,3 @@ def _coerced(actor: Actor, operation: Json) -> Json:
     if actor.strict or operation["value"] not in _COERCED:
         raise Fault(400)
     return {**operation, "value": _COERCED[operation["value"]]}
-
-
-def _assigned(value: Any) -> Any:
-    """Return a document without what is unassigned (RFC 7643 §2.5)."""
-    if isinstance(value, dict):
-        read = {name: _assigned(item) for name, item in value.items()}
-        return {name: item for name, item in read.items() if item not in (None, [], {})}
-    return [_assigned(item) for item in value] if isinstance(value, list) else value
-
-
-def _document(read: Mapping[str, Any]) -> Json:
-    return {name: value for name, value in read.items() if name not in _APART}
-
-
-def _ids(members: Iterable[Json]) -> list[str]:
-    ids = [each.get("value") or each.get("$ref", "").rpartition("/")[2] for each in members]
-    if not all(ids):
-        raise Fault(400)
-    return ids
-
-
-def _text_key(text: str) -> str:
-    return normalize("NFC", normalize("NFC", text).lower())
-
-
-def sort_key(definition: ResourceDefinition, full: Json, sort_by: str) -> Any:
-    """Return what a resource is sorted by (RFC 7644 §3.4.2.3): of several values the primary one, else the first."""
-    holder, attributes, name = full, definition.attributes, sort_by
-    for urn, extension in definition.extensions.items():
-        if sort_by.lower().startswith(urn + ":"):
-            holder, attributes, name = full.get(extension.urn, {}), extension.attributes, sort_by[len(urn) + 1 :]
-    name, _, sub_name = name.partition(".")
-    attribute = attributes.get(name.lower())
-    if attribute is None:
-        return None
-    value: Any = holder.get(attribute.name)
-    if isinstance(value, list):
-        value = next((each for each in value if each.get("primary")), value[0])
-        sub_name = sub_name or "value"
-    if sub_name:
-        attribute = attribute.sub_attributes[sub_name.lower()]
-        value = (value or {}).get(attribute.name)
-    if not isinstance(value, str) or attribute.case_exact or attribute.type == "dateTime":
-        return value
-    return user_name_key(value) if attribute.is_user_name else _text_key(value)

@@ -7,7 +7,8 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-from tests.fuzzing.reference import Actor, Fault, Json, Kept
+from tests.fuzzing.reference import Actor, Kept
+from tests.fuzzing.reference_values import Fault, Json
 
 _REFERENCE = re.compile(r"bulkId:(\w+)")
 
@@ -101,7 +102,7 @@ class Bulk:
         for name in sorted(_references(operation)):
             needed = self._creations.get(name)
             if needed is None or (needed in self.results and self.results[needed].failed):
-                raise Fault(409)
+                raise Fault(409, 400)  # Its body may have a fault of its own.
         resolved = self._resolved(operation)
         kind, identifier = _place(resolved["path"])
         data, version = resolved.get("data"), operation.get("version")

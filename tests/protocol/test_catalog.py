@@ -66,6 +66,12 @@ def _plate(*attributes: dict[str, Any]) -> _Files:
         (_plate(attribute("a", mutability="writable")), "file1.json: not a schema of RFC 7643 §7"),
         (_plate(attribute("a", returned="maybe")), "file1.json: not a schema of RFC 7643 §7"),
         (_plate(attribute("a"), attribute("A")), "file"),
+        (
+            _plate(
+                attribute("a", "complex", subAttributes=[attribute("b", "complex", subAttributes=[attribute("c")])])
+            ),
+            "file1.json: a sub-attribute of 'a' is complex itself",
+        ),
         (_plate(attribute("pin", mutability="writeOnly")), "file1.json: 'pin' of Plate is writeOnly"),
         (
             _plate(attribute("lock", "complex", subAttributes=[attribute("pin", mutability="writeOnly")])),

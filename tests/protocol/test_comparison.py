@@ -46,7 +46,15 @@ def test_a_key_is_its_own_key(value: str, case_exact: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("É", "e\u0301"), ("\u212b", "å"), ("BJENSEN", "bjensen"), ("ΑΣ", "ας"), ("İ", "i\u0307")]
+    ("one", "other"),
+    [
+        ("É", "e\u0301"),
+        ("\u212b", "å"),
+        ("BJENSEN", "bjensen"),
+        ("ΑΣ", "ας"),
+        ("İ", "i\u0307"),
+        ("İ\u0316", "i\u0316\u0307"),
+    ],
 )
 def test_spellings_of_one_string_have_one_key(one: str, other: str) -> None:
     """Case and the composition of accents make no difference, unless the attribute is case exact."""

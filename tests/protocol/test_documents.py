@@ -8,11 +8,20 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from scim2_models import SCIMException
 
-from scim_server.protocol.catalog import ResourceDefinition
+from scim_server.protocol.catalog import ResourceDefinition, build_catalog
 from scim_server.protocol.documents import KEPT, Document, display_of, read_resource, split
 from scim_server.protocol.profiles import PROFILES, Leniences
 from tests.protocol import oracle, payloads
-from tests.protocol.devices import DEVICE, DEVICE_URN, GROUP, USER, WARRANTY_URN
+from tests.protocol.devices import (
+    DEVICE,
+    DEVICE_URN,
+    GROUP,
+    USER,
+    WARRANTY_URN,
+    attribute,
+    resource_type,
+    schema,
+)
 from tests.protocol.patching import ENTERPRISE
 
 _UNKNOWN = "urn:scim:schemas:core:1.0"
@@ -179,6 +188,26 @@ def test_an_empty_extension_is_none(value: Any) -> None:
     """An extension without a value is left out, and not listed in ``schemas``."""
     found = _read(DEVICE, {"schemas": [DEVICE_URN, WARRANTY_URN], "serial": "1", WARRANTY_URN: value})
     assert found == {"schemas": [DEVICE_URN], "serial": "1"}
+
+
+@pytest.mark.parametrize("value", [None, {}, {"level": None}])
+def test_a_required_extension_is_sent(value: Any) -> None:
+    """A resource type may require an extension, and an empty one is none."""
+    urn = "urn:example:schemas:1.0:Plate"
+    plate = build_catalog(
+        [
+            ("Plate.json", schema(urn, attribute("number"))),
+            ("Warranty.json", schema(WARRANTY_URN, attribute("level"))),
+            (
+                "type.json",
+                {**resource_type("Plate", urn), "schemaExtensions": [{"schema": WARRANTY_URN, "required": True}]},
+            ),
+        ]
+    ).by_name("Plate")
+    for profile in PROFILES:
+        assert _refused(plate, {"schemas": [urn], WARRANTY_URN: value}, profile) == "invalidValue"
+        assert _refused(plate, {"schemas": [urn]}, profile) == "invalidValue"
+        assert WARRANTY_URN in _read(plate, {"schemas": [urn], WARRANTY_URN: {"level": "1"}}, profile)
 
 
 @pytest.mark.parametrize("value", ["x", [], 7, True, [{}]])

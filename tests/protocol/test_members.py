@@ -7,7 +7,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 from scim2_models import InvalidValueException, SCIMException
 
-from scim_server.protocol.members import AddMembers, ReplaceMembers, read_member_ids
+from scim_server.protocol.members import AddMembers, RemoveMembers, ReplaceMembers, read_member_ids
 from scim_server.protocol.patch import PATCH_OP_URN, read_patch
 from scim_server.protocol.profiles import PROFILES, Leniences
 from tests.protocol import oracle
@@ -119,6 +119,28 @@ def test_a_remove_that_names_nobody_removes_nobody(path: str, value: Any) -> Non
             assert error.status == 400
         else:
             assert left == EVERYONE
+
+
+def test_a_remove_has_no_value_in_the_rfc() -> None:
+    """The rfc profile refuses a remove that lists members: RFC 7644 §3.5.2.2 knows a path alone."""
+    asked: Operations = [{"op": "remove", "path": "members", "value": [{"value": "a"}]}]
+    assert _refused(asked, "rfc") == "invalidValue"
+    assert _after(EVERYONE, asked) == EVERYONE - {"a"}
+
+
+def test_ids_named_in_a_path_are_removed_by_id() -> None:
+    """A filter that names ids is no filter for the store: its cost is that of the ids."""
+    asked = [{"op": "remove", "path": 'members[value eq "a" or VALUE eq "b"]'}]
+    payload = {"schemas": [PATCH_OP_URN], "Operations": asked}
+    steps = read_patch(payload, GROUP, RESOURCE_ID, Leniences(PROFILES["rfc"])).member_steps
+    assert steps == (RemoveMembers(("a", "b")),)
+
+
+def test_one_member_may_be_added() -> None:
+    """An add takes a single member, in every profile (RFC 7644 §3.5.2.1)."""
+    for profile in PROFILES:
+        asked: Operations = [{"op": "add", "path": "members", "value": {"value": "new"}}]
+        assert _after(EVERYONE, asked, profile) == EVERYONE | {"new"}
 
 
 def test_a_remove_without_a_value_empties() -> None:

@@ -121,6 +121,13 @@ def test_a_streamed_group_is_the_whole_projected(data: st.DataObject, chunk_size
     assert found == expected
 
 
+def test_what_is_never_returned_is_not_spliced() -> None:
+    """A document that holds what is not always returned is projected, also where all of it is asked for."""
+    stored = StoredResource("1", '{"schemas":[],"serial":"1","draft":"d","history":"h"}', None, 1, CREATED, CREATED)
+    found = orjson.loads(resource_reply(stored, DEVICE, BASE, WHOLE))
+    assert set(found) == {"schemas", "id", "serial", "meta"}
+
+
 def test_what_is_stored_is_sent_byte_by_byte() -> None:
     """The text of a document is sent as it stands: nothing is read and written again."""
     stored = StoredResource("1", '{"schemas":["x"],"userName":"\\u00e9 1.0"}', True, 1, CREATED, CREATED)

@@ -1,7 +1,7 @@
 """Request bodies: whatever they are, they are read as one JSON value or refused with invalidSyntax, in no time."""
 
 import json
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import orjson
@@ -144,9 +144,9 @@ def test_a_deep_body_is_refused_at_once(opening: str, closed: bool) -> None:
     """A hundred thousand levels are refused without walking them, closed or not."""
     closing = "".join({"[": "]", "{": "}"}.get(each, "") for each in reversed(opening.replace('"]}"', '""')))
     body = (opening * 100_000 + "1" + (closing * 100_000 if closed else "")).encode()
-    started = perf_counter()
+    started = process_time()
     assert "nests deeper" in _refused(body)
-    assert perf_counter() - started < 0.5
+    assert process_time() - started < 0.5
 
 
 def test_depth_has_a_limit() -> None:
@@ -175,9 +175,9 @@ def test_depth_has_a_limit() -> None:
 )
 def test_no_body_takes_long(body: bytes) -> None:
     """The time to refuse a body grows no faster than its length."""
-    started = perf_counter()
+    started = process_time()
     _refused(body)
-    assert perf_counter() - started < 0.5
+    assert process_time() - started < 0.5
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"a"', b"1", b"null", b"true", b'[{"a":1}]'])

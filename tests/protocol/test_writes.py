@@ -85,6 +85,43 @@ def test_nothing_is_written_to_no_value(path: str, value: Any) -> None:
     assert refused(USER, {"userName": "a"}, asked, "rfc") in ("noTarget", "invalidValue")
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"op": "add", "path": "emails", "value": [{"value": "c@x", "primary": True}]},
+        {"op": "replace", "path": 'emails[value eq "b@x"].primary', "value": True},
+        {"op": "replace", "path": 'emails[value eq "b@x"]', "value": {"primary": True}},
+    ],
+)
+def test_the_value_just_marked_is_primary(asked: dict[str, Any]) -> None:
+    """A value marked primary takes that from the one before (RFC 7644 §3.5.2)."""
+    document = {"emails": [{"value": "a@x", "primary": True}, {"value": "b@x"}]}
+    for profile in ("lenient", "rfc"):
+        found = patched(USER, document, [asked], profile)["emails"]
+        assert found[0] == {"value": "a@x", "primary": False}
+        assert [each["value"] for each in found if each.get("primary")] == [found[-1]["value"]]
+
+
+def test_only_one_value_can_be_marked() -> None:
+    """An operation that marks two values primary is refused."""
+    document = {"emails": [{"value": "a@x"}, {"value": "b@x"}]}
+    for profile in ("lenient", "rfc"):
+        asked: Operations = [{"op": "replace", "path": "emails.primary", "value": True}]
+        assert refused(USER, document, asked, profile) == "invalidValue"
+
+
+def test_a_value_without_sub_attributes_is_gone() -> None:
+    """What loses its last sub-attribute is no value any more, nor is the attribute that loses its last value."""
+    document = {"schemas": [USER.urn], "emails": [{"value": "a@x"}, {"type": "work"}], "name": {"givenName": "A"}}
+    for profile in ("lenient", "rfc"):
+        found = patched(USER, document, [{"op": "remove", "path": "emails.value"}], profile)
+        assert found["emails"] == [{"type": "work"}]
+        asked: Operations = [
+            {"op": "remove", "path": path} for path in ("emails.type", "emails.value", "name.givenName")
+        ]
+        assert patched(USER, document, asked, profile) == {"schemas": [USER.urn]}
+
+
 def test_null_removes_the_values_selected() -> None:
     """Null written to the values a filter selects unassigns them, as a remove does (RFC 7643 §2.5)."""
     document = {"emails": [{"type": "work", "value": "a@x"}, {"type": "home", "value": "b@x"}], "tags": ["a", "b"]}
@@ -167,6 +204,13 @@ def test_a_remove_may_list_what_to_remove(attribute: str, value: Any) -> None:
     found, counts = with_counts(definition, document, [{"op": "remove", "path": attribute, "value": value}])
     assert found[attribute] == document[attribute][1:]
     assert counts["remove_by_value"] == 1
+
+
+def test_a_remove_may_list_any_sub_attribute() -> None:
+    """What a remove lists names values by any sub-attribute: it need not hold those a value requires."""
+    document = {"slots": [{"value": "1", "card": "x"}, {"value": "2", "card": "y"}]}
+    found = patched(DEVICE, document, [{"op": "remove", "path": "slots", "value": [{"card": "X"}]}])
+    assert found["slots"] == [{"value": "2", "card": "y"}]
 
 
 def test_a_remove_may_name_the_value_it_removes() -> None:

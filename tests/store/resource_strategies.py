@@ -114,7 +114,8 @@ TEXTS = [
 INTEGERS = [0, 1, -1, 2, 9, 10, 2**31, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]
 DECIMALS = [
     0, 1, -1, 2, 0.0, 1.0, 1.5, 0.1, 0.30000000000000004, 0.3, 1e22, 1e23, 1e-7, 5e-324, 1.7976931348623157e308,
-    -2.5, 2**53, 2**53 + 1, 2**63, 2**64 - 1, 9007199254740993.0, 123456789012345680.0, 8.41e21, 9.5e-8, 7.67980653766719e47, 2.8579555433078e-301,
+    -2.5, 2**53, 2**53 + 1, 2**63, 2**64 - 1, 9007199254740993.0, 123456789012345680.0, 8.41e21, 9.5e-8,
+    7.67980653766719e47, 2.8579555433078e-301,
 ]  # fmt: skip
 MOMENTS = [
     "2026-01-31T08:00:00Z",
@@ -389,6 +390,8 @@ def operand(random: Random, attribute: AttributeDefinition, *, exact: bool = Fal
         return random.choice(_LOOSE[attribute.type])
     if attribute.name in ("value", "id") and attribute.type == "string" and random.random() < 0.5:
         return json.dumps(f"{random.choice(['user', 'group'])}-{random.randrange(12):02}")
+    if attribute.name == "type" and random.random() < 0.5:
+        return json.dumps(random.choice(["direct", "INDIRECT", "User", "group", "work"]))
     value = plain_value(random, attribute.type)
     # NB: scim2-models compares a plain decimal between brackets with the integer as it stands.
     return json.dumps(float(value) if exact and attribute.type == "decimal" else value)

@@ -81,7 +81,7 @@ def selected_by_evaluator(
 
 @given(random=st.randoms(use_true_random=True), connection_id=st.sampled_from([None, "c1"]))
 @settings(
-    max_examples=2_000 if LONG else 20,
+    max_examples=1_000 if LONG else 15,
     deadline=None,
     # A failure names one filter and one resource by itself, and a smaller seed is no smaller directory.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
@@ -365,6 +365,24 @@ def test_only_groups_a_connection_sees_count(db: Connection) -> None:
         assert selected(tenant_of(db, "o", "c1"), f'groups sw "{value}"', USER) == []
     assert selected(tenant_of(db, "o", "c1"), 'groups eq "group-01"', USER) == ["user-01"]
     assert selected(tenant_of(db, "o", "c2"), "groups pr", USER) == []
+
+
+def test_a_group_is_direct_before_it_is_indirect(db: Connection) -> None:
+    """A group reached both ways is direct; one reached through others alone is indirect (RFC 7643 §4.1.2)."""
+    entries = [user(1), user(2), group(1), group(2)]
+    memberships = [
+        ("group-01", "user-01"),
+        ("group-02", "user-01"),
+        ("group-01", "user-02"),
+        ("group-02", "group-01"),
+        ("group-01", "group-02"),
+    ]
+    Directory(entries, memberships).store(db, "o")
+    tenant = tenant_of(db, "o")
+    for value in ("value eq", "value sw"):
+        assert selected(tenant, f'groups[{value} "group-02" and type eq "direct"]', USER) == ["user-01"]
+        assert selected(tenant, f'groups[{value} "group-02" and type eq "Indirect"]', USER) == ["user-02"]
+        assert selected(tenant, f'groups[{value} "group-01" and type eq "indirect"]', USER) == []
 
 
 def test_members_of_a_patch_path_are_selected(db: Connection) -> None:

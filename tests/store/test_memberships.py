@@ -1,7 +1,8 @@
 """Members as sets in SQL, and the groups of a user through any nesting."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,9 @@ from scim_server.protocol.profiles import PROFILES, Leniences
 from scim_server.store.memberships import apply_step, groups_of
 from scim_server.store.session import Tenant, begin
 from scim_server.store.tables import memberships
+from tests.databases import Database, only_sqlite
 from tests.directory import NOBODY, Client, add_members, new_client, patch_body, remove_member
+from tests.statements import recorded
 
 MANY = settings(
     max_examples=60,
@@ -229,6 +232,22 @@ def test_the_groups_of_users_are_those_of_the_closure(population: Population, bo
             groups = found.get(places[user], ())
             assert {group.id: group.direct for group in groups} == {places[each]: each in direct for each in above}
             assert len(groups) == len(above)
+
+
+@only_sqlite  # PostgreSQL plans by what it knows of the tables, which in a test is nothing.
+def test_the_groups_of_users_are_found_by_key(database: Database, client: Client) -> None:
+    """No step of the walk upwards reads the memberships of the whole organization."""
+    with (
+        recorded() as statements,
+        begin(client.organization.store, client.credentials, write=False) as tenant,
+    ):
+        groups_of(tenant, [NOBODY])
+    with closing(sqlite3.connect(database.app_url.removeprefix("sqlite:///"))) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {statements[0].sql}", statements[0].parameters)
+        steps = [step for *_, step in rows if "ix_memberships" in step or "pk_memberships" in step]
+    assert len(steps) == 2
+    for step in steps:
+        assert "(org_id=? AND member_id=?)" in step
 
 
 def test_a_member_that_does_not_exist_undoes_the_whole_patch(client: Client) -> None:

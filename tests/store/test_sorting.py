@@ -92,7 +92,7 @@ SORTED = {
 
 @given(random=st.randoms(use_true_random=True), connection_id=st.sampled_from([None, "c1"]))
 @settings(
-    max_examples=1_000 if LONG else 15,
+    max_examples=500 if LONG else 15,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # See test_filters.py.
 )

@@ -593,3 +593,10 @@ def test_a_small_limit_holds_in_process_too(database: Database) -> None:
         answer = client.post("/Users", user_body("x", displayName="y" * 2_000))
         assert "2000" in _error(answer, 413)["detail"]
         assert client.post("/Users", user_body("x", displayName="y" * 1_000)).status_code == 201
+
+
+@pytest.mark.parametrize("host", ["[", "]:80", "a b", "scim.example:port"])
+def test_a_host_that_is_none_is_refused(client: Client, host: str) -> None:
+    """RFC 9112 §3.2: an invalid Host is 400 before anything is stored, for the answer's URLs are made of it."""
+    _error(client.post("/Users", user_body(unique("user")), Host=host), 400)
+    assert client.read("/Users")["totalResults"] == 0

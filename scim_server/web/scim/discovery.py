@@ -9,7 +9,6 @@ from scim2_models import ForbiddenException, NotFoundException
 from werkzeug.exceptions import MethodNotAllowed
 
 from scim_server.protocol.discovery import discovery_list, resource_types, schemas, service_provider_config
-from scim_server.protocol.queries import read_query
 from scim_server.web.requests import scim_response
 from scim_server.web.site import current_site
 
@@ -45,7 +44,7 @@ def list_schemas() -> Response:
     _refuse_filter()
     site = current_site()
     found = schemas(site.store.catalog, site.scim_url())
-    return scim_response(discovery_list(found, read_query(request.args, ())))
+    return scim_response(discovery_list(found))
 
 
 @blueprint.get("/Schemas/<identifier>")
@@ -62,7 +61,7 @@ def list_resource_types() -> Response:
     _refuse_filter()
     site = current_site()
     found = resource_types(site.store.catalog, site.scim_url())
-    return scim_response(discovery_list(found, read_query(request.args, ())))
+    return scim_response(discovery_list(found))
 
 
 @blueprint.get("/ResourceTypes/<identifier>")

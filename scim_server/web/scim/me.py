@@ -22,7 +22,7 @@ def read_me() -> Response:
     projection = requested_projection(definition)
     with begin(current_site().store, g.credentials, write=False) as tenant:
         stored = get_resource(tenant, definition, user_id, projection)
-    return not_modified(stored) or resource_response(definition, stored, projection)
+    return not_modified(stored) or _located(resource_response(definition, stored, projection))
 
 
 @blueprint.patch("/Me")
@@ -41,7 +41,7 @@ def change_me() -> Response:
         return related(tenant, definition, stored, projection)
 
     stored = transact(current_site().store, g.credentials, action)
-    return resource_response(definition, stored, projection)
+    return _located(resource_response(definition, stored, projection))
 
 
 @blueprint.route("/Me", methods=["POST", "PUT", "DELETE"])
@@ -49,6 +49,12 @@ def refuse_me() -> Response:
     """Refuse what a person cannot do to themselves."""
     _me()
     raise ForbiddenException(detail="/Me answers GET, and PATCH of the password")
+
+
+def _located(response: Response) -> Response:
+    # RFC 7644 §3.11: Location is the permanent place of the resource that /Me stands for.
+    response.headers["Location"] = response.headers["Content-Location"]
+    return response
 
 
 def _me() -> tuple[ResourceDefinition, str]:

@@ -58,7 +58,9 @@ def test_a_person_reads_themselves(client: Client, me: Client, ann: str) -> None
     assert response.status_code == 200
     assert response.get_json() == client.read(f"/Users/{ann}")
     assert response.get_json()["groups"][0]["value"] == group_id
-    assert response.headers["Content-Location"].endswith(f"/scim/v2/Users/{ann}")
+    # RFC 7644 §3.11: Location is the permanent place of the resource.
+    assert response.headers["Location"] == response.get_json()["meta"]["location"]
+    assert response.headers["Location"].endswith(f"/scim/v2/Users/{ann}")
     assert me.get("/Me", If_None_Match=response.headers["ETag"]).status_code == 304
     assert me.read("/Me?attributes=displayName").keys() == {"schemas", "id", "displayName"}
     assert "password" not in me.read("/Me?attributes=password")
@@ -71,6 +73,7 @@ def test_a_person_changes_their_password(client: Client, me: Client, ann: str, o
     response = me.patch("/Me", operation)
     assert response.status_code == 200
     assert "password" not in response.get_json()
+    assert response.headers["Location"] == response.get_json()["meta"]["location"]
     assert response.headers["ETag"] != before
     assert has_password(client, ann, "a new password")
     assert not has_password(client, ann, "the old password")
