@@ -61,12 +61,14 @@ loglevel = "warning" if settings.log_format == "text" else "info"
 
 
 def post_worker_init(worker: Any) -> None:
-    """Leave Ctrl-C, which reaches all processes of a terminal, to gunicorn's first process, which stops the others.
+    """Have a worker stop in one way: by its first process's word, after the requests under way.
 
-    A worker that is told twice waits for itself: ThreadPoolExecutor.shutdown, interrupted by a signal, is called
-    again by its handler, under a lock that it holds already. gunicorn would kill it after graceful_timeout.
+    Ctrl-C reaches all processes of a terminal; a worker leaves it to gunicorn's first process, which then sends
+    SIGQUIT. gunicorn answers that by shutting the worker's ThreadPoolExecutor down within the signal handler, and
+    waits for itself when it comes while a request is handed to the pool: the lock is held by the very thread.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGQUIT, worker.handle_exit)
 
 
 # No second door: workers are controlled by signals.

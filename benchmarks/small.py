@@ -14,7 +14,7 @@ from benchmarks.options import Options
 from benchmarks.processes import usage
 from benchmarks.report import Memory, Report
 from benchmarks.rounds import Planned, Rounds, run_rounds
-from benchmarks.rows import Row, shown, verdict
+from benchmarks.rows import Row, Status, shown, verdict
 from benchmarks.servers import KINDS
 from benchmarks.stage import Stage, digest_key, start, start_times_s
 
@@ -89,15 +89,10 @@ def measure_sqlite(report: Report, options: Options) -> None:
         planned = [each for each in throughput.plan(stage, few) if each.subject.endswith(KINDS[0])]
         measured = _rounds(planned, stage, few, few.pairs, SQLITE)
         report.cells[SQLITE] = measured
-        report.rows += [
-            replace(
-                row,
-                goal="",
-                status="failed" if row.status == "failed" else "stated",
-                how=row.how.replace("PostgreSQL", SQLITE),
-            )
-            for row in throughput.rows(measured, stage, few, KINDS[:1])
-        ]
+        for row in throughput.rows(measured, stage, few, KINDS[:1]):
+            how = row.how.replace("PostgreSQL", SQLITE)
+            status: Status = "failed" if row.status == "failed" else "stated"
+            report.rows.append(replace(row, what=f"{row.what}, {SQLITE}", goal="", status=status, how=how))
 
 
 def _rounds(planned: list[Planned], stage: Stage, options: Options, pairs: int, title: str) -> Rounds:

@@ -46,7 +46,11 @@ class Chosen:
 @click.option("--scenario", "pattern", help="Only scenarios like this, e.g. 'entra/1*' or '*manager'.")
 @click.option("--level", type=click.Choice(LEVELS), default="may", help="Lowest level to look at.")
 @click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write a .json, .md or .html file."
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write a .json, .md or .html file; may be given several times.",
 )
 @click.option("--verbose", is_flag=True, help="Print each check and scenario when it is done.")
 def main(
@@ -60,7 +64,7 @@ def main(
     clients: Sequence[str],
     pattern: str | None,
     level: Level,
-    report: Path | None,
+    reports: Sequence[Path],
     verbose: bool,
 ) -> None:
     """Find out what a SCIM 2.0 server keeps of the RFCs, and which clients it would break.
@@ -70,8 +74,9 @@ def main(
     """
     if not url.startswith(("http://", "https://")):
         raise click.UsageError(f"--url {url} is no http or https URL")
-    if report and report.suffix not in WRITERS:
-        raise click.UsageError(f"--report {report} is none of {', '.join(WRITERS)}")
+    for report in reports:
+        if report.suffix not in WRITERS:
+            raise click.UsageError(f"--report {report} is none of {', '.join(WRITERS)}")
     levels = LEVELS[: LEVELS.index(level) + 1]
     chosen = _chosen(only, sections, clients, pattern, levels)
     base, console = url.rstrip("/"), Console()
@@ -90,7 +95,7 @@ def main(
         sys.exit(WRONG_USAGE)
     told = Report(base, profile, datetime.now(UTC), found.config, tuple(findings), tuple(found.slow))
     print_report(console, told)
-    if report:
+    for report in reports:
         write_report(report, told)
     sys.exit(exit_code(findings))
 

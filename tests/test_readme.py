@@ -1,5 +1,6 @@
 """What the README tells is true: its commands run as written, and its tables list what there is."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -89,11 +90,15 @@ def test_the_five_minutes_and_the_extension_run_as_written(tmp_path: Path) -> No
 
 def test_make_run_serves_the_demo_on_the_port_told() -> None:
     """What the tests run is what `make run` does, once it has installed."""
-    if shutil.which("make") is None:
-        pytest.skip("make is not installed")
     for arguments, port in (((), "8000"), (("PORT=8001",), "8001")):
         told = subprocess.run(
-            ["make", "--dry-run", "run", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+            ["make", "--dry-run", "run", *arguments],
+            cwd=ROOT,
+            # Run by `make test`, this make would be a part of that one.
+            env={name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))},
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert told.stdout.splitlines()[-1] == f"exec .venv/bin/scim-server serve --demo --port {port}"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from scim2_models import InvalidValueException, MutabilityException, PreconditionFailedException
+from scim2_models import InvalidValueException, PreconditionFailedException
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import prepared_password
@@ -18,7 +18,7 @@ from scim_server.protocol.members import AddMembers, MemberStep, ReplaceMembers
 from scim_server.protocol.patch import Patch, read_patch
 from scim_server.protocol.profiles import Leniences
 from scim_server.protocol.replies import StoredResource, row_versions
-from scim_server.protocol.writes import apply_writes, same_documents
+from scim_server.protocol.writes import apply_writes, keep_immutable, same_documents
 from scim_server.store.memberships import apply_step
 from scim_server.store.passwords import clear_password, digest_password, set_password
 from scim_server.store.resources import (
@@ -269,20 +269,6 @@ def _changes(
     if password is not KEPT:
         changes["password"] = "cleared" if password is None else "set"
     return changes
-
-
-def keep_immutable(old: Document, new: Document, definition: ResourceDefinition) -> Document:
-    """Return a replacement that keeps the immutable attributes of the resource (RFC 7644 §3.5.1).
-
-    :raises MutabilityException: When one that has a value is sent with another.
-    """
-    for attribute in definition.attributes.values():
-        if attribute.mutability != "immutable" or attribute.name not in old:
-            continue
-        if new.get(attribute.name, old[attribute.name]) != old[attribute.name]:
-            raise MutabilityException(detail=f"{attribute.name} is immutable once it has a value")
-        new = {**new, attribute.name: old[attribute.name]}
-    return new
 
 
 def _verb(definition: ResourceDefinition, verb: str) -> str:

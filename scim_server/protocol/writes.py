@@ -281,6 +281,37 @@ def _selects(selector: Any, value: Any, attribute: AttributeDefinition) -> bool:
     return value is not None and _key(selector, attribute) == _key(value, attribute)
 
 
+def keep_immutable(old: Document, new: Document, definition: ResourceDefinition) -> Document:
+    """Return a replacement that keeps the immutable attributes of the resource (RFC 7644 §3.5.1).
+
+    :raises MutabilityException: When one that has a value is sent with another.
+    """
+    kept = _kept(old, new, definition.attributes, "")
+    for extension in definition.extensions.values():
+        part = _kept(old.get(extension.urn, {}), new.get(extension.urn, {}), extension.attributes, f"{extension.urn}:")
+        if part:
+            kept[extension.urn] = part
+    return with_schemas(kept, definition)
+
+
+def _kept(old: Mapping[str, Any], new: Mapping[str, Any], attributes: Attributes, prefix: str) -> Document:
+    kept = dict(new)
+    for attribute in attributes.values():
+        before, after = old.get(attribute.name), new.get(attribute.name)
+        if before is None:
+            continue
+        if attribute.mutability == "immutable":
+            if after is not None and not same_documents(after, before):
+                raise MutabilityException(detail=f"{prefix}{attribute.name} is immutable once it has a value")
+            kept[attribute.name] = before
+        elif attribute.is_complex and not attribute.multi_valued:
+            part = _kept(before, after or {}, attribute.sub_attributes, f"{prefix}{attribute.name}.")
+            if part:
+                # Left out with something immutable in it, it stays whole: a part alone could lack what is required.
+                kept[attribute.name] = before if after is None else part
+    return kept
+
+
 def same_documents(one: Any, other: Any) -> bool:
     """Return whether two documents are equal, the order of multi-valued attributes aside (RFC 7643 §2.4)."""
     return bool(one == other) or _unordered(one) == _unordered(other)

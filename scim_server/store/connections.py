@@ -64,8 +64,6 @@ def update_connection(tenant: Tenant, record: ConnectionRecord) -> None:
         .where(connections.c.org_id == tenant.org_id, connections.c.id == record.id)
         .values({name: getattr(record, name) for name in changed})
     )
-    if tenant.known_tokens is not None:
-        tenant.known_tokens.forget()
 
 
 def list_connections(tenant: Tenant) -> list[ConnectionRecord]:

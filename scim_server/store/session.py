@@ -94,7 +94,6 @@ class Tenant:
     now: datetime
     catalog: Catalog
     request_id: str = ""
-    known_tokens: "KnownTokens | None" = None
 
     @property
     def connection_id(self) -> str | None:
@@ -115,7 +114,7 @@ class Tenant:
 class KnownTokens:
     """What the database said of tokens less than a second ago, by digest; one for each process.
 
-    A revocation holds at once in the process that made it, within a second in every other.
+    So a revocation holds within a second of its commit in every process.
     """
 
     MAX_AGE_S = 0.8
@@ -138,9 +137,9 @@ class KnownTokens:
             self._found.clear()
         self._found[digest] = (asked_at, found)
 
-    def forget(self) -> None:
-        """Ask the database again about every token."""
-        self._found.clear()
+    def forget(self, digest: str) -> None:
+        """Ask the database again about a token."""
+        self._found.pop(digest, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +253,6 @@ def _tenant(store: Store, credentials: Credentials, db: DatabaseConnection) -> T
         now=store.clock(),
         catalog=store.catalog,
         request_id=credentials.request_id,
-        known_tokens=store.known_tokens,
     )
 
 

@@ -115,8 +115,6 @@ def revoke_token(tenant: Tenant, token_id: str) -> bool:
         .where(tokens.c.org_id == tenant.org_id, tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
         .values(revoked_at=tenant.now)
     )
-    if tenant.known_tokens is not None:
-        tenant.known_tokens.forget()
     return result.rowcount > 0
 
 
@@ -200,7 +198,7 @@ def _scopes(scope: str) -> frozenset[str]:
 
 def _touch(store: Store, digest: str, now: datetime) -> None:
     """Write when a token was last used, unless another worker did or the database is busy."""
-    store.known_tokens.forget()  # The next look-up sees the time written here.
+    store.known_tokens.forget(digest)  # The next look-up sees the time written here.
     # NB: waits for no lock, so that a read is not held up by a writer: SQLite has one lock, PostgreSQL skips.
     due = (
         select(tokens.c.digest)

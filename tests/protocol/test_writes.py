@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scim2_models import MutabilityException
 
 from scim_server.protocol.catalog import build_catalog
-from scim_server.protocol.writes import MAX_ELEMENTS, same_documents
+from scim_server.protocol.writes import MAX_ELEMENTS, keep_immutable, same_documents
 from tests.protocol import payloads
 from tests.protocol.devices import DEVICE, USER, WARRANTY_URN, attribute, resource_type, schema
 from tests.protocol.patching import ENTERPRISE, Operations, patched, refused, with_counts
@@ -299,6 +300,25 @@ def test_what_is_immutable_stays(asked: dict[str, Any]) -> None:
     }
     for profile in ("lenient", "rfc"):
         assert refused(DEVICE, document, [asked], profile) == "mutability"
+
+
+def test_a_replacement_keeps_what_is_immutable() -> None:
+    """RFC 7644 §3.5.1: left out, it stays, in complex values and extensions too; sent otherwise, refused."""
+    old = {
+        "serial": "1",
+        "kind": "x",
+        "maker": {"name": "m", "country": "FR", "founded": 1900},
+        WARRANTY_URN: {"number": "7", "level": "1"},
+    }
+    new: dict[str, Any] = {"serial": "2"}
+    kept = {"kind": "x", "maker": old["maker"], WARRANTY_URN: {"level": "1"}}
+    assert keep_immutable(old, new, DEVICE) == {"schemas": [DEVICE.urn, WARRANTY_URN], **new, **kept}
+    new["maker"] = {"name": "n"}
+    kept["maker"] = {"name": "n", "country": "FR"}
+    assert keep_immutable(old, new, DEVICE) == {"schemas": [DEVICE.urn, WARRANTY_URN], **new, **kept}
+    for changed in ({"kind": "y"}, {"maker": {"name": "m", "country": "DE"}}, {WARRANTY_URN: {"level": "2"}}):
+        with pytest.raises(MutabilityException):
+            keep_immutable(old, {"serial": "1", **changed}, DEVICE)
 
 
 def test_a_password_is_cleared_by_a_mark() -> None:

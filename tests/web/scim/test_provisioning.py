@@ -13,7 +13,7 @@ from scim_server.protocol.profiles import Leniences
 from scim_server.protocol.provisioning import OnDelete, OnExisting, OnInactive
 from scim_server.store.session import begin
 from scim_server.store.tables import passwords, tombstones, trail
-from tests.directory import Client, group_body, new_client, user_body
+from tests.directory import Client, a_second_later, group_body, new_client, user_body
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 TAKEN = (409, "uniqueness")
@@ -31,6 +31,7 @@ def set_rules(
     with begin(organization.store, organization.operator, write=True) as tenant:
         rules = {"on_inactive": on_inactive, "on_existing": on_existing, "on_delete": on_delete}
         change_connection(tenant, client.connection.name, rules)
+    a_second_later(organization.store)
 
 
 @pytest.fixture
