@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
+
+from scim_server.store.session import run_by_driver
 
 Row = Sequence[Any]
 _Process = Callable[[Any], Any]
@@ -64,12 +65,7 @@ class Prepared:
         if compiled.constants:
             values = {**compiled.constants, **values}
         parameters: Any = values if compiled.names is None else [values[name] for name in compiled.names]
-        driver = db.connection.driver_connection
-        assert driver is not None
-        try:
-            return driver.execute(compiled.sql, parameters)
-        except Exception as exc:
-            raise _wrapped(db, compiled.sql, exc) from exc
+        return run_by_driver(db, compiled.sql, parameters)
 
     def _compile(self, db: Connection) -> _Compiled:
         dialect = db.dialect
@@ -115,18 +111,3 @@ def _read(rows: Sequence[Row], readers: Sequence[tuple[int, _Process]]) -> list[
             values[index] = process(values[index])
         read.append(values)
     return read
-
-
-def _wrapped(db: Connection, sql: str, error: Exception) -> Exception:
-    """Return a failure of the driver as SQLAlchemy has it, and give up a connection that is gone."""
-    dbapi = db.dialect.loaded_dbapi
-    if not isinstance(error, dbapi.Error):
-        return error
-    gone = db.dialect.is_disconnect(error, db.connection.dbapi_connection, None)
-    if gone and not db.invalidated:
-        # As SQLAlchemy does: the pool's other connections are as old, and likely as gone.
-        db.engine.pool._invalidate(db.connection, error)
-        db.invalidate(error)
-    return DBAPIError.instance(
-        sql, None, error, dbapi.Error, hide_parameters=True, connection_invalidated=gone, dialect=db.dialect
-    )

@@ -220,7 +220,34 @@ def _begin(connection: DatabaseConnection) -> None:
     """Begin a transaction where one is wanted: both drivers are left to commit each statement by itself."""
     statement = connection.get_execution_options().get(_BEGIN)
     if statement is not None:
-        connection.exec_driver_sql(statement)
+        run_by_driver(connection, statement)
+
+
+def run_by_driver(connection: DatabaseConnection, statement: str, parameters: Any = ()) -> Any:
+    """Run a statement by the driver itself, its failures as SQLAlchemy has them; return the driver's cursor.
+
+    :raises DBAPIError: When the database refuses it; a connection that is gone is given up.
+    """
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    try:
+        return driver.execute(statement, parameters)
+    except Exception as exc:
+        raise _wrapped(connection, statement, exc) from exc
+
+
+def _wrapped(db: DatabaseConnection, sql: str, error: Exception) -> Exception:
+    dbapi = db.dialect.loaded_dbapi
+    if not isinstance(error, dbapi.Error):
+        return error
+    gone = db.dialect.is_disconnect(error, db.connection.dbapi_connection, None)
+    if gone and not db.invalidated:
+        # As SQLAlchemy does: the pool's other connections are as old, and likely as gone.
+        db.engine.pool._invalidate(db.connection, error)
+        db.invalidate(error)
+    return DBAPIError.instance(
+        sql, None, error, dbapi.Error, hide_parameters=True, connection_invalidated=gone, dialect=db.dialect
+    )
 
 
 @contextmanager
@@ -231,7 +258,7 @@ def begin(store: Store, credentials: Credentials, *, write: bool) -> Iterator[Te
 
     :raises UnavailableException: When the database does not answer or stays locked.
     """
-    with _transaction(store.writer) if write else _connection(store.reader) as db:
+    with _AVAILABLE, store.writer.begin() if write else store.reader.connect() as db:
         yield _tenant(store, credentials, db)
 
 
@@ -241,7 +268,7 @@ def begin_snapshot(store: Store, credentials: Credentials) -> Iterator[Tenant]:
 
     :raises UnavailableException: When the database does not answer.
     """
-    with _transaction(store.snapshots) as db:
+    with _AVAILABLE, store.snapshots.begin() as db:
         yield _tenant(store, credentials, db)
 
 
@@ -259,7 +286,7 @@ def _tenant(store: Store, credentials: Credentials, db: DatabaseConnection) -> T
 @contextmanager
 def begin_platform(store: Store, *, write: bool) -> Iterator[Platform]:
     """Open the database for what spans organizations; see :func:`begin`."""
-    with _transaction(store.writer) if write else _connection(store.reader) as db:
+    with _AVAILABLE, store.writer.begin() if write else store.reader.connect() as db:
         yield Platform(db=db, now=store.clock())
 
 
@@ -279,29 +306,21 @@ def transact(store: Store, credentials: Credentials, action: Callable[[Tenant], 
     raise AssertionError("unreachable")
 
 
-@contextmanager
-def _transaction(engine: Engine) -> Iterator[DatabaseConnection]:
-    with _available(), engine.begin() as db:
-        yield db
+class _Available:
+    """Says of a database that cannot answer now that it is unavailable.
+
+    A class, not a generator, which every request would pay for.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, PoolTimeoutError) or (isinstance(error, DBAPIError) and _is_unavailable(error)):
+            raise UnavailableException from error
 
 
-@contextmanager
-def _connection(engine: Engine) -> Iterator[DatabaseConnection]:
-    with _available(), engine.connect() as db:
-        yield db
-
-
-@contextmanager
-def _available() -> Iterator[None]:
-    """Say of a database that cannot answer now that it is unavailable."""
-    try:
-        yield
-    except PoolTimeoutError as exc:
-        raise UnavailableException from exc
-    except DBAPIError as exc:
-        if _is_unavailable(exc):
-            raise UnavailableException from exc
-        raise
+_AVAILABLE = _Available()
 
 
 def _is_unavailable(exc: DBAPIError) -> bool:

@@ -163,17 +163,18 @@ def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> C
     if not is_well_formed(token):
         raise UnauthorizedException(detail="the bearer token is malformed; paste it whole, as it was shown")
     digest = key.digest(token)
-    row, now = store.known_tokens.get(digest), store.clock()
-    if row is None:
+    known, now = store.known_tokens.get(digest), store.clock()
+    if known is None:
         asked_at = time.monotonic()
         with begin_platform(store, write=False) as platform:
-            row = _LOOK_UP.first(platform.db, digest=digest)
-        if row is not None:
-            row = _Found(*row)
-            if row.user_id is None:  # The access of a person ends with the request that ends it.
-                store.known_tokens.put(digest, row, asked_at)
-    if row is None:
-        raise UnauthorizedException(detail="the bearer token is unknown; issue a new one for this connection")
+            found = _LOOK_UP.first(platform.db, digest=digest)
+        if found is None:
+            raise UnauthorizedException(detail="the bearer token is unknown; issue a new one for this connection")
+        row = _Found(*found)
+        known = row, _actor(row)
+        if row.user_id is None:  # The access of a person ends with the request that ends it.
+            store.known_tokens.put(digest, known, asked_at)
+    row, actor = known
     if row.revoked_at is not None:
         raise UnauthorizedException(detail="the bearer token was revoked; issue a new one for this connection")
     if row.expires_at is not None and row.expires_at <= now:
@@ -184,10 +185,14 @@ def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> C
         raise UnauthorizedException(detail="the person this token stands for has no access any more")
     if row.last_used_at is None or row.last_used_at <= now - LAST_USED_INTERVAL:
         _touch(store, digest, now)
+    return Credentials(row.org_id, actor, request_id)
+
+
+def _actor(row: _Found) -> Actor:
     provisioning = Provisioning(row.on_inactive, row.on_existing, row.on_delete)
     connection = Connection(row.connection_id, row.name, PROFILES[row.profile], provisioning)
     kind, actor_id = ("token", row.id) if row.user_id is None else ("user", row.user_id)
-    return Credentials(row.org_id, Actor(kind, actor_id, connection, _scopes(row.scope)), request_id)
+    return Actor(kind, actor_id, connection, _scopes(row.scope))
 
 
 def _scopes(scope: str) -> frozenset[str]:

@@ -4,12 +4,15 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import structlog
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Request, Response, request
 from scim2_models import PayloadTooLargeException, SCIMException
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEntityTooLarge, RequestURITooLarge
+from werkzeug.sansio.utils import get_current_url, get_host
 
 from scim_server.protocol.errors import (
     MethodNotAllowedException,
@@ -17,6 +20,8 @@ from scim_server.protocol.errors import (
     UriTooLongException,
     error_reply,
 )
+from scim_server.protocol.profiles import Leniences
+from scim_server.store.session import Credentials
 
 SCIM_PREFIX = "/scim/v2"
 SCIM_MEDIA_TYPE = "application/scim+json"
@@ -31,9 +36,30 @@ StartResponse = Callable[..., Any]
 
 
 class ScimRequest(Request):
-    """A request whose body may be any media type; ``trusted_hosts`` and limits come from the app."""
+    """A request, with what is known of it: its id, its start, the URL of its host, and who sends it."""
 
     max_form_memory_size = 64 * 1024
+
+    id: str
+    started: float
+    own_url: str | None
+    """Scheme and host, without a slash at the end; None where the Host header names none."""
+    credentials: Credentials
+    """Set once they are proved, as are the ``leniences``."""
+    leniences: Leniences
+
+
+def current_request() -> ScimRequest:
+    """Return the request that is being answered, itself: behind Flask's ``request`` each access costs a look-up."""
+    return cast(ScimRequest, request._get_current_object())  # type: ignore[attr-defined]
+
+
+class ScimResponse(Response):
+    """An answer whose headers are as they go out: its URLs are URIs, and its length is set."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        """Return the headers as they are."""
+        return self.headers
 
 
 class CleanPaths:
@@ -65,10 +91,9 @@ def read_body_bytes() -> bytes:
 
 def scim_response(body: bytes, status: int = 200, **headers: str) -> Response:
     """Return an answer in the media type of SCIM (RFC 7644 §3.1)."""
-    response = Response(body, status=status, content_type=SCIM_MEDIA_TYPE)
-    for name, value in headers.items():
-        response.headers[name.replace("_", "-")] = value
-    return response
+    fields = [("Content-Type", SCIM_MEDIA_TYPE), ("Content-Length", str(len(body)))]
+    fields += [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return ScimResponse(body, status, Headers(fields))
 
 
 def scim_error(error: SCIMException) -> Response:
@@ -93,41 +118,45 @@ def begin_request() -> None:
 
     :raises BadRequest: When its Host header is none, before anything is done that would be answered with a URL.
     """
-    sent = request.headers.get("X-Request-ID", "")
-    g.request_id = sent if _REQUEST_ID.fullmatch(sent) else str(uuid.uuid4())
-    g.started = time.perf_counter()
-    g.leniences = None
-    g.credentials = None
+    sent = current_request()
+    sent.started = time.perf_counter()
+    request_id = sent.environ.get("HTTP_X_REQUEST_ID")
+    sent.id = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else str(uuid.uuid4())
+    sent.own_url = _own_url(sent.scheme, sent.environ.get("HTTP_HOST"), sent.server)
     # RFC 9112 §3.2: a request with an invalid Host is answered with 400.
-    if request.path.startswith("/scim") and not _names_host():
+    if sent.own_url is None and sent.path.startswith("/scim"):
         raise BadRequest("the Host header names no host, such as scim.example.com")
 
 
-def _names_host() -> bool:
-    """Return whether URLs can be made of the Host header, which Werkzeug empties where it is none."""
+@lru_cache(maxsize=100)
+def _own_url(scheme: str, host: str | None, server: tuple[str, int | None] | None) -> str | None:
+    """Return the URL that a Host header makes, which Werkzeug empties where it names none."""
     try:
-        return bool(request.host and request.host_url)
+        named = get_host(scheme, host, server)
+        return get_current_url(scheme, named).rstrip("/") if named else None
     except ValueError:
-        return False
+        return None
 
 
 def finish_request(response: Response) -> Response:
     """Write the request's line in the log: ids, counts and durations, nothing of a person."""
-    response.headers["X-Request-ID"] = g.request_id
+    sent = current_request()
+    response.headers["X-Request-ID"] = sent.id
     if response.status_code == 204:
         del response.headers["Content-Type"]  # There is no content, and it is not the HTML that Flask supposes.
     fields: dict[str, Any] = {
-        "request_id": g.request_id,
-        "method": request.method,
-        "route": request.url_rule.rule if request.url_rule else None,
+        "request_id": sent.id,
+        "method": sent.method,
+        "route": sent.url_rule.rule if sent.url_rule else None,
         "status": response.status_code,
-        "duration_ms": round((time.perf_counter() - g.started) * 1000, 2),
+        "duration_ms": round((time.perf_counter() - sent.started) * 1000, 2),
     }
-    if g.credentials is not None:
-        fields["organization"] = g.credentials.org_id
-        fields["connection"] = g.credentials.actor.connection.id
-    if g.leniences is not None and g.leniences.counts:
-        fields["leniences"] = dict(g.leniences.counts)
+    credentials: Credentials | None = getattr(sent, "credentials", None)
+    if credentials is not None and credentials.actor.connection is not None:
+        fields["organization"] = credentials.org_id
+        fields["connection"] = credentials.actor.connection.id
+        if sent.leniences.counts:
+            fields["leniences"] = dict(sent.leniences.counts)
     log.info("request", **fields)
     return response
 
@@ -135,7 +164,7 @@ def finish_request(response: Response) -> Response:
 def on_scim_exception(error: SCIMException) -> Response:
     """Render an error of the SCIM family."""
     if isinstance(error, UnavailableException):
-        log.warning("database unavailable", request_id=g.request_id, error=str(error.__cause__)[:300])
+        log.warning("database unavailable", request_id=current_request().id, error=str(error.__cause__)[:300])
     return scim_error(error)
 
 
@@ -165,8 +194,9 @@ def _unknown_path() -> str:
 
 def on_bug(error: Exception) -> Response:
     """Answer a bug: a request id and nothing more; the log has the rest."""
-    log.error("bug", request_id=g.request_id, exc_info=error)
-    failure = SCIMException(detail=f"the server failed; its log has the cause under request {g.request_id}")
+    request_id = current_request().id
+    log.error("bug", request_id=request_id, exc_info=error)
+    failure = SCIMException(detail=f"the server failed; its log has the cause under request {request_id}")
     failure.status = 500
     return scim_error(failure)
 

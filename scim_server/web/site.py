@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from flask import current_app, request
+from flask import current_app
 
 from scim_server.protocol.cursors import CursorKey
 from scim_server.store.session import Store
 from scim_server.store.tokens import DigestKey
-from scim_server.web.requests import SCIM_PREFIX
+from scim_server.web.requests import SCIM_PREFIX, current_request
 
 _KEY = "scim_server"
 
@@ -24,7 +24,7 @@ class Site:
 
     def scim_url(self) -> str:
         """Return the SCIM base URL, without a slash at its end."""
-        return (self.base_url or request.host_url.rstrip("/")) + SCIM_PREFIX
+        return f"{self.base_url or current_request().own_url}{SCIM_PREFIX}"
 
 
 def current_site() -> Site:

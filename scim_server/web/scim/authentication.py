@@ -1,11 +1,10 @@
 """The bearer token of a request (RFC 6750 §2.1), and what it may do."""
 
-from flask import g, request
 from scim2_models import ForbiddenException, UnauthorizedException
 
 from scim_server.protocol.profiles import Leniences
 from scim_server.store.tokens import authenticate
-from scim_server.web.requests import SCIM_PREFIX
+from scim_server.web.requests import SCIM_PREFIX, ScimRequest, current_request
 from scim_server.web.site import current_site
 
 _MAX_HEADER_LENGTH = 200
@@ -17,23 +16,22 @@ def authenticate_request() -> None:
     :raises UnauthorizedException: When there is no bearer token or it proves nothing.
     :raises ForbiddenException: When its scope does not cover the method.
     """
-    site = current_site()
-    credentials = authenticate(site.store, site.digest_key, _bearer_token(), g.request_id)
-    g.credentials = credentials
+    site, sent = current_site(), current_request()
+    credentials = authenticate(site.store, site.digest_key, _bearer_token(sent), sent.id)
     assert credentials.actor.connection is not None
-    g.leniences = Leniences(credentials.actor.connection.profile)
+    sent.credentials, sent.leniences = credentials, Leniences(credentials.actor.connection.profile)
     if credentials.actor.kind == "user":
-        if request.path != f"{SCIM_PREFIX}/Me":
+        if sent.path != f"{SCIM_PREFIX}/Me":
             raise ForbiddenException(detail="a token that stands for a person reaches /Me alone")
         return
-    reads = request.method in ("GET", "HEAD", "OPTIONS") or request.path.endswith("/.search")
+    reads = sent.method in ("GET", "HEAD", "OPTIONS") or sent.path.endswith("/.search")
     needed = "scim:read" if reads else "scim:write"
     if needed not in credentials.actor.scopes:
         raise ForbiddenException(detail=f"the token lacks the scope {needed}")
 
 
-def _bearer_token() -> str:
-    header = request.headers.get("Authorization", "")
+def _bearer_token(sent: ScimRequest) -> str:
+    header: str = sent.environ.get("HTTP_AUTHORIZATION", "")
     scheme, _, token = header.partition(" ")
     if not header:
         raise UnauthorizedException(detail="send the token of the connection as Authorization: Bearer")

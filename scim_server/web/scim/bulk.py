@@ -2,13 +2,13 @@
 
 from typing import NoReturn
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 from werkzeug.exceptions import MethodNotAllowed
 
 from scim_server.actions.bulk import prepare_bulk, run_bulk
 from scim_server.protocol.bulk import bulk_reply, read_bulk
 from scim_server.store.session import transact
-from scim_server.web.requests import scim_response
+from scim_server.web.requests import current_request, scim_response
 from scim_server.web.scim.reading import read_body
 from scim_server.web.site import current_site
 
@@ -18,10 +18,10 @@ blueprint = Blueprint("bulk", __name__)
 @blueprint.post("/Bulk")
 def bulk() -> Response:
     """Run the operations of a BulkRequest; the answer is 200, each operation has its own status."""
-    site = current_site()
-    prepared = prepare_bulk(read_bulk(read_body(), g.leniences), site.store.catalog, g.leniences)
+    site, sent = current_site(), current_request()
+    prepared = prepare_bulk(read_bulk(read_body(), sent.leniences), site.store.catalog, sent.leniences)
     base_url = site.scim_url()
-    results = transact(site.store, g.credentials, lambda tenant: run_bulk(tenant, prepared, base_url))
+    results = transact(site.store, sent.credentials, lambda tenant: run_bulk(tenant, prepared, base_url))
     return scim_response(bulk_reply(results))
 
 

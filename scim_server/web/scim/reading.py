@@ -3,14 +3,13 @@
 import re
 from typing import Any
 
-from flask import request
 from scim2_models import NotFoundException
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.errors import UnsupportedMediaTypeException
-from scim_server.protocol.projection import Projection, read_projection
+from scim_server.protocol.projection import WHOLE, Projection, read_projection
 from scim_server.protocol.wire import read_object
-from scim_server.web.requests import read_body_bytes
+from scim_server.web.requests import current_request, read_body_bytes
 from scim_server.web.site import current_site
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -39,6 +38,9 @@ def check_id(definition: ResourceDefinition, resource_id: str) -> None:
 
 def requested_projection(definition: ResourceDefinition) -> Projection:
     """Return the projection the query string asks for (RFC 7644 §3.9)."""
+    request = current_request()
+    if not request.query_string:
+        return WHOLE
     sent = {name.lower(): value for name, value in request.args.items()}
     return read_projection(sent.get("attributes"), sent.get("excludedattributes"), (definition,))
 
@@ -49,6 +51,6 @@ def read_body() -> dict[str, Any]:
     :raises UnsupportedMediaTypeException: When it is of another media type.
     :raises InvalidSyntaxException: When it is no JSON object.
     """
-    if request.mimetype not in _MEDIA_TYPES:
+    if current_request().mimetype not in _MEDIA_TYPES:
         raise UnsupportedMediaTypeException
     return read_object(read_body_bytes())

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response
 
 from scim_server.actions.resources import (
     create,
@@ -18,7 +18,7 @@ from scim_server.protocol.projection import Projection, after_write
 from scim_server.protocol.replies import StoredResource, etag, location, resource_reply
 from scim_server.store.resources import count_members, get_resource, related
 from scim_server.store.session import Tenant, begin, transact
-from scim_server.web.requests import scim_response
+from scim_server.web.requests import current_request, scim_response
 from scim_server.web.scim.reading import check_id, read_body, requested_projection, served_definition
 from scim_server.web.scim.streaming import Snapshot, stream_resource
 from scim_server.web.site import current_site
@@ -32,10 +32,10 @@ blueprint = Blueprint("resources", __name__)
 @blueprint.get("/<endpoint>/<resource_id>")
 def read_resource(endpoint: str, resource_id: str) -> Response:
     """Answer one resource (RFC 7644 §3.4.1), 304 where the client has this version."""
-    definition = served_definition(endpoint)
+    definition, sent = served_definition(endpoint), current_request()
     projection = requested_projection(definition)
     check_id(definition, resource_id)
-    with begin(current_site().store, g.credentials, write=False) as tenant:
+    with begin(current_site().store, sent.credentials, write=False) as tenant:
         stored = get_resource(tenant, definition, resource_id, projection)
     if stored.streams_members and not_modified(stored) is None:
         return _streamed(definition, resource_id, projection)
@@ -45,9 +45,9 @@ def read_resource(endpoint: str, resource_id: str) -> Response:
 @blueprint.post("/<endpoint>")
 def create_resource(endpoint: str) -> Response:
     """Create a resource (RFC 7644 §3.3)."""
-    definition = served_definition(endpoint)
+    definition, sent = served_definition(endpoint), current_request()
     projection = requested_projection(definition)
-    parts = prepare(read_body(), definition, g.leniences)
+    parts = prepare(read_body(), definition, sent.leniences)
 
     def action(tenant: Tenant) -> StoredResource:
         stored = create(tenant, definition, parts)
@@ -55,43 +55,43 @@ def create_resource(endpoint: str) -> Response:
             return replace(stored, groups=())  # A user who was just created is in no group.
         return related(tenant, definition, stored, projection)
 
-    stored = transact(current_site().store, g.credentials, action)
+    stored = transact(current_site().store, sent.credentials, action)
     return resource_response(definition, stored, after_write(projection, definition, (parts.document,)), 201)
 
 
 @blueprint.put("/<endpoint>/<resource_id>")
 def put_resource(endpoint: str, resource_id: str) -> Response:
     """Replace a resource (RFC 7644 §3.5.1)."""
-    definition = served_definition(endpoint)
+    definition, sent = served_definition(endpoint), current_request()
     projection = requested_projection(definition)
     check_id(definition, resource_id)
-    parts = prepare(read_body(), definition, g.leniences)
-    if_match = request.headers.get("If-Match")
+    parts = prepare(read_body(), definition, sent.leniences)
+    if_match = sent.headers.get("If-Match")
 
     def action(tenant: Tenant) -> StoredResource:
         stored = replace_resource(tenant, definition, resource_id, parts, if_match)
         return related(tenant, definition, stored, projection)
 
-    stored = transact(current_site().store, g.credentials, action)
+    stored = transact(current_site().store, sent.credentials, action)
     return resource_response(definition, stored, after_write(projection, definition, (parts.document,)))
 
 
 @blueprint.patch("/<endpoint>/<resource_id>")
 def change_resource(endpoint: str, resource_id: str) -> Response:
     """Change a resource (RFC 7644 §3.5.2): 200 with the resource, or 204 for a large group."""
-    definition = served_definition(endpoint)
+    definition, sent = served_definition(endpoint), current_request()
     projection = requested_projection(definition)
     check_id(definition, resource_id)
-    patch = prepare_patch(read_body(), definition, resource_id, g.leniences)
-    if_match = request.headers.get("If-Match")
+    patch = prepare_patch(read_body(), definition, resource_id, sent.leniences)
+    if_match = sent.headers.get("If-Match")
 
     def action(tenant: Tenant) -> StoredResource | None:
-        stored = patch_resource(tenant, definition, resource_id, patch, if_match, g.leniences)
+        stored = patch_resource(tenant, definition, resource_id, patch, if_match, sent.leniences)
         if definition.is_group and not _answers_group(tenant, resource_id, projection):
             return None
         return related(tenant, definition, stored, projection)
 
-    stored = transact(current_site().store, g.credentials, action)
+    stored = transact(current_site().store, sent.credentials, action)
     if stored is None:
         return Response(status=204)
     return resource_response(definition, stored, after_write(projection, definition, specified(patch)))
@@ -100,12 +100,12 @@ def change_resource(endpoint: str, resource_id: str) -> Response:
 @blueprint.delete("/<endpoint>/<resource_id>")
 def remove_resource(endpoint: str, resource_id: str) -> Response:
     """Delete a resource (RFC 7644 §3.6)."""
-    definition = served_definition(endpoint)
+    definition, sent = served_definition(endpoint), current_request()
     check_id(definition, resource_id)
-    if_match = request.headers.get("If-Match")
+    if_match = sent.headers.get("If-Match")
     transact(
         current_site().store,
-        g.credentials,
+        sent.credentials,
         lambda tenant: delete(tenant, definition, resource_id, if_match),
     )
     return Response(status=204)
@@ -115,8 +115,8 @@ def _answers_group(tenant: Tenant, group_id: str, projection: Projection) -> boo
     """Return whether a PATCH of a group is answered with it: always when ``attributes`` asks for some."""
     if projection.included:
         return True
-    profile = g.credentials.actor.connection.profile
-    if profile.group_patch_answer == "never":
+    connection = tenant.actor.connection
+    if connection is not None and connection.profile.group_patch_answer == "never":
         return False
     if not projection.keeps("members"):
         return True
@@ -153,7 +153,7 @@ def resource_response(
 def not_modified(stored: StoredResource) -> Response | None:
     """Return a 304 where the client has this version already (RFC 7644 §3.14)."""
     tag = etag(stored.version, stored.groups)
-    if _matches(request.headers.get("If-None-Match"), tag):
+    if _matches(current_request().headers.get("If-None-Match"), tag):
         return Response(status=304, headers={"ETag": tag})
     return None
 

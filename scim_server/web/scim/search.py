@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NoReturn
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response
 from werkzeug.exceptions import MethodNotAllowed
 
 from scim_server.protocol.catalog import ResourceDefinition
@@ -13,7 +13,7 @@ from scim_server.protocol.queries import Query, read_query, read_search
 from scim_server.protocol.replies import Page, list_head, list_reply, resource_reply
 from scim_server.store.search import Found, search_resources
 from scim_server.store.session import begin
-from scim_server.web.requests import scim_response
+from scim_server.web.requests import current_request, scim_response
 from scim_server.web.scim.reading import read_body, served_definition
 from scim_server.web.scim.streaming import Snapshot, stream_resource
 from scim_server.web.site import current_site
@@ -27,28 +27,28 @@ blueprint = Blueprint("search", __name__)
 def list_all() -> Response:
     """List resources of every type as one collection (RFC 7644 §3.4.2.1)."""
     definitions = current_site().store.catalog.definitions
-    return _answer(definitions, read_query(request.args, definitions))
+    return _answer(definitions, read_query(current_request().args, definitions))
 
 
 @blueprint.get("/<endpoint>")
 def list_resources(endpoint: str) -> Response:
     """List resources of one type."""
     definitions = (served_definition(endpoint),)
-    return _answer(definitions, read_query(request.args, definitions))
+    return _answer(definitions, read_query(current_request().args, definitions))
 
 
 @blueprint.post("/.search")
 def search_all() -> Response:
     """Search resources of every type."""
     definitions = current_site().store.catalog.definitions
-    return _answer(definitions, read_search(read_body(), definitions, g.leniences))
+    return _answer(definitions, read_search(read_body(), definitions, current_request().leniences))
 
 
 @blueprint.post("/<endpoint>/.search")
 def search_one(endpoint: str) -> Response:
     """Search resources of one type."""
     definitions = (served_definition(endpoint),)
-    return _answer(definitions, read_search(read_body(), definitions, g.leniences))
+    return _answer(definitions, read_search(read_body(), definitions, current_request().leniences))
 
 
 @blueprint.route("/.search", methods=["GET", "PUT", "PATCH", "DELETE"])
@@ -66,7 +66,7 @@ def _answer(definitions: Definitions, query: Query) -> Response:
         now = site.store.clock()
         count, position = read_cursor(site.cursor_key, query.cursor, scan, query.count, now)
         query = replace(query, count=count)
-    with begin(site.store, g.credentials, write=False) as tenant:
+    with begin(site.store, current_request().credentials, write=False) as tenant:
         found = search_resources(tenant, definitions, query, position)
     if any(stored.streams_members for _, stored in found.resources):
         return _streamed(definitions, query, position, scan)
@@ -117,7 +117,8 @@ def _cursor(query: Query, position: Position | None, scan: str) -> str | None:
 
 def _fingerprint(definitions: Definitions, query: Query) -> str:
     """Return what a cursor is bound to: who asks, and for what in which order."""
-    credentials = g.credentials
+    credentials = current_request().credentials
+    assert credentials.actor.connection is not None
     return fingerprint(
         credentials.org_id,
         credentials.actor.connection.id,

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
-from flask import Response, g
+from flask import Response
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource, group_stream, resource_reply
 from scim_server.store.memberships import stream_members
 from scim_server.store.session import Tenant, begin_snapshot
-from scim_server.web.requests import SCIM_MEDIA_TYPE
+from scim_server.web.requests import SCIM_MEDIA_TYPE, current_request
 from scim_server.web.site import current_site
 
 
@@ -19,7 +19,8 @@ class Snapshot:
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self.tenant: Tenant = self._stack.enter_context(begin_snapshot(current_site().store, g.credentials))
+        opened = begin_snapshot(current_site().store, current_request().credentials)
+        self.tenant: Tenant = self._stack.enter_context(opened)
 
     def close(self) -> None:
         """Give the connection back."""
