@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from scim2_models import ConflictException, NotFoundException, SCIMException
 
 from scim_server.actions.resources import (
+    Digests,
     create,
     delete,
     patch_resource,
@@ -51,6 +52,7 @@ class PreparedBulk:
     operations: tuple[_Prepared, ...]
     ids: Mapping[str, str]
     leniences: Leniences
+    digests: Digests
 
 
 def prepare_bulk(request: BulkRequest, catalog: Catalog, leniences: Leniences) -> PreparedBulk:
@@ -60,14 +62,15 @@ def prepare_bulk(request: BulkRequest, catalog: Catalog, leniences: Leniences) -
     and in circles are plain ids from here on.
     """
     ids = {each.bulk_id: new_id() for each in request.operations if each.method == "POST" and each.bulk_id}
-    operations = [_prepare(each, ids, catalog, leniences) for each in request.operations]
+    digests = Digests()
+    operations = [_prepare(each, ids, catalog, leniences, digests) for each in request.operations]
     groups = plan(request.operations)
     for circle in groups:
         if len(circle) > 1:
             others = frozenset(operations[index].resource_id for index in circle)
             for index in circle:
                 operations[index] = _in_circle(operations[index], others, leniences)
-    return PreparedBulk(request, groups, tuple(operations), ids, leniences)
+    return PreparedBulk(request, groups, tuple(operations), ids, leniences, digests)
 
 
 def _in_circle(prepared: _Prepared, others: frozenset[str | None], leniences: Leniences) -> _Prepared:
@@ -87,7 +90,9 @@ def _in_circle(prepared: _Prepared, others: frozenset[str | None], leniences: Le
     )
 
 
-def _prepare(operation: BulkOperation, ids: Mapping[str, str], catalog: Catalog, leniences: Leniences) -> _Prepared:
+def _prepare(
+    operation: BulkOperation, ids: Mapping[str, str], catalog: Catalog, leniences: Leniences, digests: Digests
+) -> _Prepared:
     definition = catalog.by_endpoint(operation.endpoint)
     try:
         if definition is None:
@@ -101,7 +106,7 @@ def _prepare(operation: BulkOperation, ids: Mapping[str, str], catalog: Catalog,
                 detail="a POST goes to an endpoint such as /Users, every other method to /Users/{id}"
             )
         new = ids.get(operation.bulk_id or "") or new_id()
-        return _read(operation, resolved, definition, new, leniences)
+        return _read(operation, resolved, definition, new, leniences, digests)
     except SCIMException as exc:
         return _Prepared(operation, definition, operation.resource_id, error=exc)
 
@@ -112,18 +117,19 @@ def _read(
     definition: ResourceDefinition,
     new: str,
     leniences: Leniences,
+    digests: Digests,
 ) -> _Prepared:
     """Return an operation with its body read by the schema of its resource type."""
     identifier, version = resolved.resource_id or new, resolved.version
     prepared = _Prepared(operation, definition, identifier)
     if resolved.method == "POST":
-        parts = prepare(body_of(resolved), definition, leniences)
+        parts = prepare(body_of(resolved), definition, leniences, digests)
         return replace(prepared, parts=parts, run=lambda tenant: create(tenant, definition, parts, identifier))
     if resolved.method == "PUT":
-        whole = prepare(body_of(resolved), definition, leniences)
+        whole = prepare(body_of(resolved), definition, leniences, digests)
         return replace(prepared, run=lambda tenant: replace_resource(tenant, definition, identifier, whole, version))
     if resolved.method == "PATCH":
-        patch = prepare_patch(body_of(resolved), definition, identifier, leniences)
+        patch = prepare_patch(body_of(resolved), definition, identifier, leniences, digests)
         return replace(
             prepared, run=lambda tenant: patch_resource(tenant, definition, identifier, patch, version, leniences)
         )
@@ -191,7 +197,7 @@ def _after_taking(bulk: PreparedBulk, index: int, taken: Mapping[str, str], cata
     """Return an operation, read again where it refers to a user who was taken over."""
     operation = bulk.request.operations[index]
     if references(operation) & taken.keys():
-        return _prepare(operation, {**bulk.ids, **taken}, catalog, bulk.leniences)
+        return _prepare(operation, {**bulk.ids, **taken}, catalog, bulk.leniences, bulk.digests)
     return bulk.operations[index]
 
 
