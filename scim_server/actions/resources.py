@@ -57,7 +57,7 @@ class Digests:
             raise InvalidValueException(detail=f"password must have 1 to {MAX_PASSWORD_LENGTH} characters")
         self._made += 1
         if self._made > MAX_PASSWORDS:
-            raise InvalidValueException(detail=f"one request sets at most {MAX_PASSWORDS} passwords; send more requests")
+            raise InvalidValueException(detail=f"one request sets at most {MAX_PASSWORDS} passwords")
         return digest_password(prepared_password(password))
 
 

@@ -15,10 +15,20 @@ from scim_server.protocol.catalog import AttributeDefinition, ResourceDefinition
 from scim_server.protocol.comparison import attribute_key
 from scim_server.protocol.queries import Query
 from scim_server.protocol.replies import StoredResource
+from scim_server.store.memberships import groups_column
 from scim_server.store.prepared import Prepared
-from scim_server.store.resources import SHOWN, is_limited, scope, scope_values, stored_resource
+from scim_server.store.resources import (
+    SHOWN,
+    is_limited,
+    scope,
+    scope_values,
+    stored_resource,
+    stored_user,
+    with_related,
+)
 from scim_server.store.session import Tenant
 from scim_server.store.tables import resources
+from scim_server.store.visibility import visibility
 
 _EQUALS = re.compile(r'\s*(?:(urn:[A-Za-z0-9:._-]+):)?([A-Za-z]+)\s+eq\s+"([^"\\\x00-\x1f]*)"\s*', re.IGNORECASE)
 
@@ -33,19 +43,26 @@ def is_lookup(query: Query, definition: ResourceDefinition) -> bool:
 
 
 def look_up(tenant: Tenant, definition: ResourceDefinition, query: Query) -> tuple[int, list[StoredResource]]:
-    """Return how many resources a query selects, and its page, in one statement where the page shows all."""
+    """Return how many resources a query selects, and its page, whole, in one statement where the page shows all."""
     values: dict[str, Any] = scope_values(tenant, definition)
     named = _named(query, definition)
     column = None
     if named is not None:
         column, values["value"] = named
     limited, count, first = is_limited(tenant, definition), query.count or 0, query.start_index - 1
-    rows = _page(column, limited).all(tenant.db, **values, most=count, skipped=first) if count else []
+    limits = visibility(tenant) if definition.is_user and query.projection.keeps("groups") else None
+    if limits is not None:
+        values |= limits
+    statement = _page(column, limited, None if limits is None else (tenant.db.dialect.name, bool(limits)))
+    rows = statement.all(tenant.db, **values, most=count, skipped=first) if count else []
     if len(rows) < count and (rows or first == 0):
         total = first + len(rows)
     else:
         total = int((_total(column, limited).first(tenant.db, **values) or (0,))[0])
-    return total, [stored_resource(row) for row in rows]
+    if limits is not None:
+        return total, [stored_user(row) for row in rows]
+    found = [stored_resource(row) for row in rows]
+    return total, with_related(tenant, definition, found, query.projection)
 
 
 def _named(query: Query, definition: ResourceDefinition) -> tuple[str, str] | None:
@@ -72,14 +89,20 @@ def _conditions(column: str | None, limited: bool) -> tuple[ColumnElement[bool],
 
 
 @cache
-def _page(column: str | None, limited: bool) -> Prepared:
-    return Prepared(
+def _page(column: str | None, limited: bool, groups: tuple[str, bool] | None) -> Prepared:
+    """Return the statement of a page, with the groups of each user where their dialect and limit are given."""
+    page = (
         select(*SHOWN)
         .where(*_conditions(column, limited))
         .order_by(resources.c.id)
         .limit(bindparam("most", type_=Integer))
         .offset(bindparam("skipped", type_=Integer))
     )
+    if groups is None:
+        return Prepared(page)
+    # Around the page, so that nobody's groups are read but those of the page.
+    shown = page.subquery("page")
+    return Prepared(select(*shown.c, groups_column(groups[0], shown.c.id, groups[1])).order_by(shown.c.id))
 
 
 @cache

@@ -5,22 +5,30 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import orjson
 from scim2_models import InvalidValueException, NoTargetException
 from scim2_models.path import FilterNode
 from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
+    FromClause,
     Select,
+    Text,
+    and_,
     bindparam,
+    cast,
     delete,
     func,
     literal,
+    literal_column,
     not_,
     or_,
     select,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 from scim_server.protocol.members import (
     AddMembers,
@@ -45,48 +53,83 @@ _ALL = 2**62
 
 
 def groups_of(tenant: Tenant, user_ids: Sequence[str]) -> dict[str, tuple[GroupOfUser, ...]]:
-    """Return the groups each user is in, directly or through nested groups (RFC 7643 §4.1.2).
-
-    One statement, whatever the depth; a cycle of groups ends where it closes.
-    """
+    """Return the groups each user is in, directly or through nested groups (RFC 7643 §4.1.2), in one statement."""
     limits = visibility(tenant)
-    statement = _closure(tenant.db.dialect.name, bool(limits))
+    statement = _groups_of(tenant.db.dialect.name, bool(limits))
     rows = statement.all(tenant.db, org_id=tenant.org_id, user_ids=id_list(tenant, user_ids), **limits)
-    groups: dict[str, list[GroupOfUser]] = defaultdict(list)
-    for user_id, group_id, direct, display in rows:
-        groups[user_id].append(GroupOfUser(group_id, display or group_id, bool(direct)))
-    return {user_id: tuple(each) for user_id, each in groups.items()}
+    return {user_id: read_groups(user_id, edges) for user_id, edges in rows}
 
 
 @cache
-def _closure(dialect: str, limited: bool) -> Prepared:
-    """Return the statement that walks up from users to every group above them."""
-    org_id: BindParameter[str] = bindparam("org_id", type_=Key)
-    group, above, shown = resources.alias("group_"), resources.alias("above"), resources.alias("shown")
-    closure = (
-        select(memberships.c.member_id.label("user_id"), memberships.c.group_id, literal(1).label("direct"))
-        .join(group, (group.c.org_id == org_id) & (group.c.id == memberships.c.group_id))
-        .where(
-            memberships.c.org_id == org_id,
-            is_listed(dialect, memberships.c.member_id, "user_ids"),
-            seen_groups(limited, group),
-        )
-        .cte("closure", recursive=True)
-    )
-    nested = memberships.alias("nested")
-    # NB: outer joins, which no planner turns round: SQLite would read every membership for each row of the closure.
-    # Where nothing is above, a row without a group ends there, and the last join drops it.
-    closure = closure.union(
-        select(closure.c.user_id, above.c.id, literal(0))
-        .outerjoin_from(closure, nested, (nested.c.org_id == org_id) & (nested.c.member_id == closure.c.group_id))
-        .outerjoin(above, (above.c.org_id == org_id) & (above.c.id == nested.c.group_id) & seen_groups(limited, above))
-    )
+def _groups_of(dialect: str, limited: bool) -> Prepared:
+    edges = groups_column(dialect, resources.c.id, limited)
     return Prepared(
-        select(closure.c.user_id, closure.c.group_id, func.max(closure.c.direct), shown.c.display)
-        .join(shown, (shown.c.org_id == org_id) & (shown.c.id == closure.c.group_id))
-        .group_by(closure.c.user_id, closure.c.group_id, shown.c.display)
-        .order_by(closure.c.user_id, closure.c.group_id)
+        select(resources.c.id, edges).where(
+            resources.c.org_id == bindparam("org_id"), is_listed(dialect, resources.c.id, "user_ids")
+        )
     )
+
+
+def groups_column(dialect: str, user_id: KeyedColumnElement[str], limited: bool) -> ColumnElement[str | None]:
+    """Return the memberships at and above a user, for :func:`read_groups`; binds as :func:`seen_groups` does.
+
+    A JSON array of arrays: member, group, and the group's display, null where the tenant does not see it. A
+    cycle of groups ends where it closes.
+    """
+    org_id: BindParameter[str] = bindparam("org_id", type_=Key)
+    direct, nested = memberships.alias("direct"), memberships.alias("nested")
+    edges = (
+        select(direct.c.member_id, direct.c.group_id, _display(direct.c.group_id, limited).label("display"))
+        .where(direct.c.org_id == org_id, direct.c.member_id == user_id)
+        .correlate(user_id.table)
+        .cte("edges", recursive=True, nesting=True)
+    )
+    above: FromClause = nested
+    condition: ColumnElement[bool] = and_(nested.c.org_id == org_id, nested.c.member_id == edges.c.group_id)
+    if dialect == "postgresql":
+        # OFFSET 0 keeps the subquery: by key for each group, where the planner would otherwise read all the
+        # memberships of an organization whose statistics are old.
+        found = select(nested.c.member_id, nested.c.group_id).where(condition).correlate(edges)
+        above, condition = found.offset(literal_column("0")).lateral("above"), true()
+    edges = edges.union(
+        select(above.c.member_id, above.c.group_id, _display(above.c.group_id, limited))
+        .select_from(edges.join(above, condition))
+        .where(edges.c.display.is_not(None))
+    )
+    return select(_as_json(dialect, edges)).select_from(edges).scalar_subquery()
+
+
+def _as_json(dialect: str, table: FromClause) -> ColumnElement[str | None]:
+    """Return all rows of a table as one JSON array of arrays."""
+    if dialect == "postgresql":
+        return cast(func.json_agg(func.json_build_array(*table.c)), Text)
+    return func.json_group_array(func.json_array(*table.c))
+
+
+def _display(group_id: ColumnElement[str], limited: bool) -> ColumnElement[str | None]:
+    """Return what a person reads for a group, NULL where the tenant does not see it."""
+    group = resources.alias()
+    seen = (group.c.org_id == bindparam("org_id"), group.c.id == group_id, seen_groups(limited, group))
+    return select(func.coalesce(group.c.display, group.c.id)).where(*seen).scalar_subquery()
+
+
+def read_groups(user_id: str, edges: str | None) -> tuple[GroupOfUser, ...]:
+    """Return the groups of a user in the order of their ids, from the value of :func:`groups_column`."""
+    if not edges:
+        return ()
+    above: dict[str, list[str]] = defaultdict(list)
+    displays: dict[str, str] = {}
+    for member_id, group_id, display in orjson.loads(edges):
+        if display is not None:
+            displays[group_id] = display
+            above[member_id].append(group_id)
+    direct = above.get(user_id, [])
+    found, waiting = set(direct), list(direct)
+    while waiting:
+        further = [group_id for group_id in above.get(waiting.pop(), ()) if group_id not in found]
+        found.update(further)
+        waiting += further
+    return tuple(GroupOfUser(group_id, displays[group_id], group_id in direct) for group_id in sorted(found))
 
 
 def members_of(tenant: Tenant, group_ids: Sequence[str], *, limit: int | None = None) -> dict[str, tuple[Member, ...]]:

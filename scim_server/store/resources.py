@@ -17,7 +17,7 @@ from scim_server.protocol.documents import Document, display_of
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
 from scim_server.store.id_sets import id_list, is_listed
-from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_of, members_of
+from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_column, groups_of, members_of, read_groups
 from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant
 from scim_server.store.tables import memberships, resources, tombstones
@@ -94,16 +94,36 @@ def get_resource(
 
     :raises NotFoundException: When there is none that the tenant sees.
     """
-    row = _by_id(is_limited(tenant, definition), lock=False).first(
-        tenant.db, resource_id=resource_id, **scope_values(tenant, definition)
-    )
+    values = scope_values(tenant, definition)
+    if definition.is_user and projection.keeps("groups"):
+        limits = visibility(tenant)
+        statement = _user_by_id(tenant.db.dialect.name, bool(limits))
+        row = statement.first(tenant.db, resource_id=resource_id, **values, **limits)
+        if row is None:
+            _not_found(definition, resource_id)
+        return stored_user(row)
+    row = _by_id(is_limited(tenant, definition), lock=False).first(tenant.db, resource_id=resource_id, **values)
     if row is None:
         _not_found(definition, resource_id)
     return with_related(tenant, definition, [stored_resource(row)], projection)[0]
 
 
+@cache
+def _user_by_id(dialect: str, limited: bool) -> Prepared:
+    groups = groups_column(dialect, resources.c.id, limited)
+    return Prepared(select(*SHOWN, groups).where(*scope(False), resources.c.id == bindparam("resource_id")))
+
+
 def stored_resource(row: Sequence[Any]) -> StoredResource:
+    """Return the resource of a row of the columns ``SHOWN``."""
     return StoredResource(*row)
+
+
+def stored_user(row: Sequence[Any]) -> StoredResource:
+    """Return the user of a row of the columns ``SHOWN`` and that of :func:`groups_column`."""
+    identifier, document, active, version, created_at, modified_at, edges = row
+    groups = read_groups(identifier, edges)
+    return StoredResource(identifier, document, active, version, created_at, modified_at, groups)
 
 
 def with_related(

@@ -42,8 +42,7 @@ def search_resources(tenant: Tenant, definitions: Definitions, query: Query, pos
     """
     if len(definitions) == 1 and is_lookup(query, definitions[0]):
         total, found = look_up(tenant, definitions[0], query)
-        whole = with_related(tenant, definitions[0], found, query.projection)
-        return Found(total, [(definitions[0], stored) for stored in whole])
+        return Found(total, [(definitions[0], stored) for stored in found])
     return search_any(tenant, definitions, query, position)
 
 
