@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, bindparam, func, select
+from sqlalchemy import Integer, Select, bindparam, func, literal_column, select
 
 from scim_server.protocol.catalog import AttributeDefinition, ResourceDefinition
 from scim_server.protocol.comparison import attribute_key
@@ -18,6 +18,7 @@ from scim_server.protocol.replies import StoredResource
 from scim_server.store.memberships import groups_column
 from scim_server.store.prepared import Prepared
 from scim_server.store.resources import (
+    COMPUTED_TYPE,
     SHOWN,
     is_limited,
     scope,
@@ -28,7 +29,7 @@ from scim_server.store.resources import (
 )
 from scim_server.store.session import Tenant
 from scim_server.store.tables import resources
-from scim_server.store.visibility import visibility
+from scim_server.store.visibility import seen_groups, visibility
 
 _EQUALS = re.compile(r'\s*(?:(urn:[A-Za-z0-9:._-]+):)?([A-Za-z]+)\s+eq\s+"([^"\\\x00-\x1f]*)"\s*', re.IGNORECASE)
 
@@ -83,18 +84,26 @@ def _column(attribute: AttributeDefinition | None, definition: ResourceDefinitio
     return {"id": "id", "externalId": "external_id"}.get(attribute.name)
 
 
-def _conditions(column: str | None, limited: bool) -> tuple[ColumnElement[bool], ...]:
-    named = () if column is None else (resources.c[column] == bindparam("value"),)
-    return (*scope(limited), *named)
+def _matching(column: str | None, limited: bool) -> Select[Any]:
+    """Return the rows of a type, or those of them that have a value in a column."""
+    if column is None:
+        return select(*SHOWN).where(*scope(limited))
+    found = select(*SHOWN).where(
+        resources.c.org_id == bindparam("org_id"),
+        resources.c[column] == bindparam("value"),
+        bindparam("resource_type") == COMPUTED_TYPE,
+        seen_groups(limited, resources),
+    )
+    # OFFSET 0 keeps the subquery, so that the order of the page chooses no index either.
+    return select(found.offset(literal_column("0")).subquery("found"))
 
 
 @cache
 def _page(column: str | None, limited: bool, groups: tuple[str, bool] | None) -> Prepared:
     """Return the statement of a page, with the groups of each user where their dialect and limit are given."""
+    matching = _matching(column, limited)
     page = (
-        select(*SHOWN)
-        .where(*_conditions(column, limited))
-        .order_by(resources.c.id)
+        matching.order_by(matching.selected_columns.id)
         .limit(bindparam("most", type_=Integer))
         .offset(bindparam("skipped", type_=Integer))
     )
@@ -107,4 +116,4 @@ def _page(column: str | None, limited: bool, groups: tuple[str, bool] | None) ->
 
 @cache
 def _total(column: str | None, limited: bool) -> Prepared:
-    return Prepared(select(func.count()).select_from(resources).where(*_conditions(column, limited)))
+    return Prepared(select(func.count()).select_from(_matching(column, limited).subquery()))

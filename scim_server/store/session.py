@@ -186,8 +186,6 @@ def open_store(
     options: dict[str, Any] = {
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "hide_parameters": True,  # An exception in the logs names no person.
-        # Whoever begins a transaction ends it; a statement on its own leaves nothing to undo.
-        "pool_reset_on_return": None,
     }
     if address.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": busy_timeout_ms / 1000, "check_same_thread": False}

@@ -149,14 +149,15 @@ resources = Table(
     PrimaryKeyConstraint("org_id", "id"),
     ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_resources_organizations"),
     ForeignKeyConstraint(["org_id", "parent_id"], ["resources.org_id", "resources.id"], name="fk_resources_parent"),
-    UniqueConstraint("org_id", "resource_type", "unique_key", "namespace", name="uq_resources_unique_key"),
+    # What is looked up leads, so that no statistics make the index by type look as good.
+    UniqueConstraint("org_id", "unique_key", "resource_type", "namespace", name="uq_resources_unique_key"),
     CheckConstraint("kind IN ('role', 'team', 'customerGroup')", name="kind"),
     Index("ix_resources_type", "org_id", "resource_type", "id"),
     Index(
         "ix_resources_external_id",
         "org_id",
-        "resource_type",
         "external_id",
+        "resource_type",
         sqlite_where=text("external_id IS NOT NULL"),
         postgresql_where=text("external_id IS NOT NULL"),
     ),

@@ -71,12 +71,12 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_resources_organizations"),
         sa.PrimaryKeyConstraint("org_id", "id", name="pk_resources"),
-        sa.UniqueConstraint("org_id", "resource_type", "unique_key", "namespace", name="uq_resources_unique_key"),
+        sa.UniqueConstraint("org_id", "unique_key", "resource_type", "namespace", name="uq_resources_unique_key"),
     )
     op.create_index(
         "ix_resources_external_id",
         "resources",
-        ["org_id", "resource_type", "external_id"],
+        ["org_id", "external_id", "resource_type"],
         unique=False,
         sqlite_where=sa.text("external_id IS NOT NULL"),
         postgresql_where=sa.text("external_id IS NOT NULL"),
