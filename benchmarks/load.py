@@ -38,6 +38,7 @@ from scim_server.store.session import (
 )
 from scim_server.store.tables import memberships, resources
 from scim_server.store.tokens import DigestKey
+from scim_server.store.trail import count
 
 PROFILE = "entra"
 """The profile of the connection that users and groups are loaded as, also its name."""
@@ -182,6 +183,8 @@ def resource_row(
 
 def _insert(tenant: Tenant, rows: Sequence[dict[str, Any]]) -> None:
     """Add rows to ``resources``: by COPY on PostgreSQL, by one prepared statement on SQLite."""
+    for row in rows:
+        count(tenant, row["resource_type"], row["namespace"], created=1)
     driver = tenant.db.connection.driver_connection
     if not isinstance(driver, PsycopgConnection):
         tenant.db.execute(insert(resources), rows)

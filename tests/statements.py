@@ -54,7 +54,8 @@ ALLOWED = (
     re.compile(
         r"SELECT (?:(?!\bFROM\b).)* FROM tokens JOIN organizations ON organizations\.id = tokens\.org_id "
         r"JOIN connections ON connections\.org_id = tokens\.org_id AND connections\.id = tokens\.connection_id "
-        r"(?:LEFT OUTER JOIN resources ON resources\.org_id = tokens\.org_id AND resources\.id = tokens\.user_id )?"
+        r"(?:LEFT OUTER JOIN resources "
+        r"ON resources\.org_id = connections\.org_id AND resources\.id = tokens\.user_id )?"
         r"WHERE tokens\.digest = (?:\?|%\(\w+\)s\S*(?: COLLATE \"C\")?)"
     ),
 )
@@ -157,7 +158,7 @@ def _check(group: _Group, organizations: set[Any]) -> int:
     for part in _split(group, "UNION", "INTERSECT", "EXCEPT"):
         clauses = _clauses(_flattened(part))
         held = _held(clauses, organizations)
-        if _word(part, 0) == "INSERT":
+        if any(keyword == "INSERT" for keyword, _ in clauses):  # Not the first word where a WITH comes before it.
             read += _check_rows(clauses, held, organizations)
         for table, alias in _tables(clauses):
             read += 1

@@ -22,7 +22,7 @@ from scim_server.protocol.members import AddMembers
 from scim_server.protocol.patch import Patch
 from scim_server.protocol.profiles import Leniences
 from scim_server.protocol.replies import StoredResource, etag, location
-from scim_server.store.session import Tenant, new_id
+from scim_server.store.session import Tenant, new_id, savepoint
 
 _Run = Callable[[Tenant], StoredResource | None]
 
@@ -170,7 +170,7 @@ def _run_group(
     stored: dict[int, StoredResource | None] = {}
     at = group[0]
     try:
-        with tenant.db.begin_nested():
+        with savepoint(tenant):
             for at, prepared in operations:
                 stored[at] = _run(tenant, prepared, failed)
             for at, prepared in operations:

@@ -17,7 +17,7 @@ from scim_server.store.connections import (
 )
 from scim_server.store.organizations import Organization, find_organization, insert_organization
 from scim_server.store.resources import find_namesake
-from scim_server.store.session import Actor, Credentials, Platform, Store, Tenant, begin_platform, new_id
+from scim_server.store.session import Actor, Credentials, Platform, Store, Tenant, begin_platform, new_id, write_end
 from scim_server.store.tokens import DigestKey, TokenRecord, insert_token, revoke_token
 from scim_server.store.trail import record
 
@@ -65,6 +65,7 @@ def create_organization(platform: Platform, store: Store, slug: str, name: str, 
     )
     record(tenant, "organization.create", "Organization", organization.id, {"slug": {"to": slug}})
     create_connection(tenant, DEFAULT_CONNECTION, "lenient")
+    write_end(tenant)
     return organization
 
 

@@ -4,7 +4,7 @@ What a request says is read by a ``prepare`` function before the transaction, an
 more than once: a deadlock runs the action again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from scim_server.protocol.documents import KEPT, Document, Parts, read_resource,
 from scim_server.protocol.members import AddMembers, MemberStep, ReplaceMembers
 from scim_server.protocol.patch import Patch, read_patch
 from scim_server.protocol.profiles import Leniences
+from scim_server.protocol.projection import Projection
+from scim_server.protocol.provisioning import DEFAULT_PROVISIONING
 from scim_server.protocol.replies import StoredResource, row_versions
 from scim_server.protocol.writes import apply_writes, keep_immutable, same_documents
 from scim_server.store.memberships import apply_step
@@ -26,13 +28,15 @@ from scim_server.store.resources import (
     as_stored,
     delete_resource,
     find_namesake,
+    get_resource,
     insert_resource,
     insert_tombstone,
     lock_resource,
     touch_resource,
     update_resource,
+    update_unlocked,
 )
-from scim_server.store.session import Tenant, new_id
+from scim_server.store.session import Credentials, Store, Tenant, attempt, new_id
 from scim_server.store.trail import record
 
 MAX_PASSWORD_LENGTH = 1_000
@@ -128,6 +132,25 @@ def create(
     return stored
 
 
+def create_at_once(
+    store: Store, credentials: Credentials, definition: ResourceDefinition, parts: Parts
+) -> StoredResource | None:
+    """Do what :func:`create` does in one statement, a transaction of its own; None where it takes several."""
+    if parts.members or isinstance(parts.password, str) or not store.writes_at_once:
+        return None
+
+    def action(tenant: Tenant) -> StoredResource | None:
+        if tenant.provisioning != DEFAULT_PROVISIONING:
+            return None
+        resource_id = new_id()
+        active = parts.active is not False if definition.has_active else None
+        changes = _changes({}, parts.document, None, active, parts.password)
+        record(tenant, _verb(definition, "create"), definition.name, resource_id, changes)
+        return insert_resource(tenant, definition, resource_id, parts.document, active, at_once=True)
+
+    return attempt(store, credentials, action)
+
+
 def _take_namesake(tenant: Tenant, definition: ResourceDefinition, parts: Parts) -> StoredResource | None:
     """Reactivate or adopt the user who has the userName sent, where the connection's rules say so."""
     rules = tenant.provisioning
@@ -167,12 +190,18 @@ def replace_resource(
     :raises UniquenessException: When its unique attribute has a value that is taken.
     """
     locked = _locked(tenant, definition, resource_id, if_match, parts.members)
-    old = orjson.loads(locked.document)
-    document = keep_immutable(old, parts.document, definition)
-    active = locked.active if parts.active is None else parts.active
     steps = (ReplaceMembers(parts.members),) if definition.is_group else ()
-    state = _State(document, active, parts.password)
+    old, state = _replaced(locked, parts, definition)
     return _store(tenant, definition, locked, old, state, steps, "replace")
+
+
+def _replaced(
+    old: LockedResource | StoredResource, parts: Parts, definition: ResourceDefinition
+) -> tuple[Document, _State]:
+    """Return the document of a resource, and the state that a PUT gives it."""
+    former = orjson.loads(old.document)
+    document = keep_immutable(former, parts.document, definition)
+    return former, _State(document, old.active if parts.active is None else parts.active, parts.password)
 
 
 def patch_resource(
@@ -193,15 +222,98 @@ def patch_resource(
         each for step in patch.member_steps if isinstance(step, AddMembers | ReplaceMembers) for each in step.ids
     ]
     locked = _locked(tenant, definition, resource_id, if_match, joining)
-    resource = orjson.loads(locked.document)
+    old, state = _patched(locked, patch, definition, leniences)
+    return _store(tenant, definition, locked, old, state, patch.member_steps, "patch")
+
+
+def _patched(
+    old: LockedResource | StoredResource, patch: Patch, definition: ResourceDefinition, leniences: Leniences
+) -> tuple[Document, _State]:
+    """Return the document of a resource, and the state that a PATCH gives it."""
+    resource = orjson.loads(old.document)
     if definition.has_active:
-        resource["active"] = locked.active
+        resource["active"] = old.active
     parts = split(apply_writes(resource, patch.writes, definition, leniences), definition)
     # NB: removing active or setting it to null keeps it: nobody regains access by what was left out.
-    active = locked.active if parts.active is None else parts.active
-    old = orjson.loads(locked.document)
-    state = _State(parts.document, active, parts.password)
-    return _store(tenant, definition, locked, old, state, patch.member_steps, "patch")
+    active = old.active if parts.active is None else parts.active
+    return orjson.loads(old.document), _State(parts.document, active, parts.password)
+
+
+def replace_at_once(
+    store: Store,
+    credentials: Credentials,
+    definition: ResourceDefinition,
+    resource_id: str,
+    parts: Parts,
+    if_match: str | None,
+    projection: Projection,
+) -> StoredResource | None:
+    """Do what :func:`replace_resource` does without a transaction; None where it takes one."""
+    return _change_at_once(
+        store,
+        credentials,
+        definition,
+        resource_id,
+        if_match,
+        projection,
+        lambda read: _replaced(read, parts, definition),
+        "replace",
+    )
+
+
+def patch_at_once(
+    store: Store,
+    credentials: Credentials,
+    definition: ResourceDefinition,
+    resource_id: str,
+    patch: Patch,
+    if_match: str | None,
+    projection: Projection,
+    leniences: Leniences,
+) -> StoredResource | None:
+    """Do what :func:`patch_resource` does without a transaction; None where it takes one."""
+    return _change_at_once(
+        store,
+        credentials,
+        definition,
+        resource_id,
+        if_match,
+        projection,
+        lambda read: _patched(read, patch, definition, leniences),
+        "patch",
+    )
+
+
+def _change_at_once(
+    store: Store,
+    credentials: Credentials,
+    definition: ResourceDefinition,
+    resource_id: str,
+    if_match: str | None,
+    projection: Projection,
+    change: Callable[[StoredResource], tuple[Document, _State]],
+    verb: str,
+) -> StoredResource | None:
+    """Read a resource, and write what changes in one statement, which finds the version that was read or nothing.
+
+    :return: None where that takes a transaction: for members and passwords, or after somebody else came between.
+    """
+    if definition.is_group or not store.writes_at_once:
+        return None
+
+    def action(tenant: Tenant) -> StoredResource | None:
+        read = get_resource(tenant, definition, resource_id, projection)
+        _check_version(read, if_match)
+        old, state = change(read)
+        if state.password is not KEPT:
+            return None
+        if read.active == state.active and same_documents(old, state.document):
+            return read
+        changes = _changes(old, state.document, read.active, state.active, state.password)
+        record(tenant, _verb(definition, verb), definition.name, read.id, changes)
+        return update_unlocked(tenant, definition, read, state.document, state.active)
+
+    return attempt(store, credentials, action)
 
 
 def delete(tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_match: str | None) -> None:
@@ -227,7 +339,7 @@ def _locked(
     return locked
 
 
-def _check_version(locked: LockedResource, if_match: str | None) -> None:
+def _check_version(locked: LockedResource | StoredResource, if_match: str | None) -> None:
     """Check ``If-Match`` (RFC 7644 §3.14) against a row that is locked, so nothing comes between."""
     versions = row_versions(if_match) if if_match is not None else None
     if versions is not None and locked.version not in versions:

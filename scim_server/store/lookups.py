@@ -29,6 +29,7 @@ from scim_server.store.resources import (
 )
 from scim_server.store.session import Tenant
 from scim_server.store.tables import resources
+from scim_server.store.trail import totals_of
 from scim_server.store.visibility import seen_groups, visibility
 
 _EQUALS = re.compile(r'\s*(?:(urn:[A-Za-z0-9:._-]+):)?([A-Za-z]+)\s+eq\s+"([^"\\\x00-\x1f]*)"\s*', re.IGNORECASE)
@@ -58,6 +59,8 @@ def look_up(tenant: Tenant, definition: ResourceDefinition, query: Query) -> tup
     rows = statement.all(tenant.db, **values, most=count, skipped=first) if count else []
     if len(rows) < count and (rows or first == 0):
         total = first + len(rows)
+    elif column is None:
+        total = total_of(tenant, definition)
     else:
         total = int((_total(column, limited).first(tenant.db, **values) or (0,))[0])
     if limits is not None:
@@ -84,10 +87,8 @@ def _column(attribute: AttributeDefinition | None, definition: ResourceDefinitio
     return {"id": "id", "externalId": "external_id"}.get(attribute.name)
 
 
-def _matching(column: str | None, limited: bool) -> Select[Any]:
-    """Return the rows of a type, or those of them that have a value in a column."""
-    if column is None:
-        return select(*SHOWN).where(*scope(limited))
+def _matching(column: str, limited: bool) -> Select[Any]:
+    """Return the rows of a type that have a value in a column."""
     found = select(*SHOWN).where(
         resources.c.org_id == bindparam("org_id"),
         resources.c[column] == bindparam("value"),
@@ -101,12 +102,16 @@ def _matching(column: str | None, limited: bool) -> Select[Any]:
 @cache
 def _page(column: str | None, limited: bool, groups: tuple[str, bool] | None) -> Prepared:
     """Return the statement of a page, with the groups of each user where their dialect and limit are given."""
-    matching = _matching(column, limited)
-    page = (
-        matching.order_by(matching.selected_columns.id)
-        .limit(bindparam("most", type_=Integer))
-        .offset(bindparam("skipped", type_=Integer))
-    )
+    skipped = bindparam("skipped", type_=Integer)
+    if column is None:
+        # What is skipped is read from the index alone.
+        ids = select(resources.c.id).where(*scope(limited)).order_by(resources.c.id)
+        first = ids.limit(1).offset(skipped).scalar_subquery()
+        page = select(*SHOWN).where(*scope(limited), resources.c.id >= first).order_by(resources.c.id)
+    else:
+        matching = _matching(column, limited)
+        page = matching.order_by(matching.selected_columns.id).offset(skipped)
+    page = page.limit(bindparam("most", type_=Integer))
     if groups is None:
         return Prepared(page)
     # Around the page, so that nobody's groups are read but those of the page.
@@ -114,6 +119,12 @@ def _page(column: str | None, limited: bool, groups: tuple[str, bool] | None) ->
     return Prepared(select(*shown.c, groups_column(groups[0], shown.c.id, groups[1])).order_by(shown.c.id))
 
 
+def total_of(tenant: Tenant, definition: ResourceDefinition) -> int:
+    """Return how many resources of a type the tenant sees, without counting them."""
+    created, deleted = totals_of(tenant, definition.name, tenant.connection_id if definition.is_group else None)
+    return created - deleted
+
+
 @cache
-def _total(column: str | None, limited: bool) -> Prepared:
+def _total(column: str, limited: bool) -> Prepared:
     return Prepared(select(func.count()).select_from(_matching(column, limited).subquery()))

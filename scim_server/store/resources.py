@@ -1,6 +1,7 @@
 """Users, groups and further resources as rows of one table: a document and its indexed shadows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -8,7 +9,7 @@ from typing import Any, NoReturn
 
 import orjson
 from scim2_models import InvalidValueException, NotFoundException, UniquenessException
-from sqlalchemy import ColumnElement, Integer, bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Integer, Update, bindparam, delete, func, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from scim_server.protocol.catalog import ResourceDefinition
@@ -21,6 +22,7 @@ from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_column, groups
 from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant
 from scim_server.store.tables import memberships, resources, tombstones
+from scim_server.store.trail import count, write_with
 from scim_server.store.visibility import seen_groups, visibility, visible_groups
 
 MAX_KEY_BYTES = 1_000
@@ -196,10 +198,17 @@ def find_namesake(
 
 
 def insert_resource(
-    tenant: Tenant, definition: ResourceDefinition, resource_id: str, document: Document, active: bool | None
+    tenant: Tenant,
+    definition: ResourceDefinition,
+    resource_id: str,
+    document: Document,
+    active: bool | None,
+    *,
+    at_once: bool = False,
 ) -> StoredResource:
     """Store a new resource.
 
+    :param at_once: Whether it is all there is to write, its entry in the trail included: see :func:`write_with`.
     :raises UniquenessException: When its unique attribute has a value that is taken.
     :raises InvalidValueException: When an indexed value is too long.
     """
@@ -217,7 +226,12 @@ def insert_resource(
         "changed_by": tenant.author,
         "managed_by": tenant.connection_id,
     }
-    _unique(lambda: _INSERT.run(tenant.db, **values), definition, document)
+    count(tenant, definition.name, values["namespace"], created=1)
+    with _unique(definition, document):
+        if at_once:
+            write_with(tenant, _INSERT_AT_ONCE, values)
+        else:
+            _INSERT.run(tenant.db, **values)
     return StoredResource(resource_id, values["document"], active, 1, tenant.now, tenant.now)
 
 
@@ -237,13 +251,40 @@ def update_resource(
     :raises UniquenessException: When its unique attribute has a value that is taken.
     :raises InvalidValueException: When an indexed value is too long.
     """
-    content = _content(document, definition, active)
-    values = {"of_org": tenant.org_id, "of_id": locked.id, **content, "changed_by": tenant.author}
-    values |= {"version": locked.version + 1, "modified_at": tenant.now}
+    values = _state_values(tenant, definition, locked, document, active)
     if adopt:
         values["managed_by"] = tenant.connection_id
-    _unique(lambda: (_ADOPT if adopt else _UPDATE).run(tenant.db, **values), definition, document)
-    return StoredResource(locked.id, content["document"], active, locked.version + 1, locked.created_at, tenant.now)
+    with _unique(definition, document):
+        (_ADOPT if adopt else _UPDATE).run(tenant.db, **values)
+    return StoredResource(locked.id, values["document"], active, locked.version + 1, locked.created_at, tenant.now)
+
+
+def update_unlocked(
+    tenant: Tenant, definition: ResourceDefinition, read: StoredResource, document: Document, active: bool | None
+) -> StoredResource | None:
+    """Store the new state of a resource that was read without a lock, all at once: see :func:`write_with`.
+
+    :return: None where somebody has changed the resource in between; nothing is written then.
+    :raises UniquenessException: When its unique attribute has a value that is taken.
+    :raises InvalidValueException: When an indexed value is too long.
+    """
+    values = _state_values(tenant, definition, read, document, active)
+    with _unique(definition, document):
+        if not write_with(tenant, _UPDATE_AT_ONCE, {**values, "read_version": read.version}):
+            return None
+    changed = replace(read, document=values["document"], active=active)
+    return replace(changed, version=read.version + 1, modified_at=tenant.now)
+
+
+def _state_values(
+    tenant: Tenant,
+    definition: ResourceDefinition,
+    old: LockedResource | StoredResource,
+    document: Document,
+    active: bool | None,
+) -> dict[str, Any]:
+    stamps = {"version": old.version + 1, "modified_at": tenant.now, "changed_by": tenant.author}
+    return {"of_org": tenant.org_id, "of_id": old.id, **_content(document, definition, active), **stamps}
 
 
 def touch_resource(tenant: Tenant, locked: LockedResource) -> StoredResource:
@@ -297,7 +338,9 @@ def delete_resource(tenant: Tenant, definition: ResourceDefinition, resource_id:
         _not_found(definition, resource_id)
     _TOUCH_GROUPS.run(tenant.db, modified_at=tenant.now, changed_by=tenant.author, **values)
     _DELETE.run(tenant.db, **values)
-    return LockedResource(*row)
+    *shown, namespace = row
+    count(tenant, definition.name, namespace, deleted=1)
+    return LockedResource(*shown)
 
 
 # NB: not "org_id": in an UPDATE, SQLAlchemy reserves the names of the columns for the values written.
@@ -324,12 +367,13 @@ _DELETE = Prepared(
 
 @cache
 def _removable(limited: bool) -> Prepared:
-    return Prepared(select(*SHOWN).where(*scope(limited), resources.c.id == bindparam("resource_id")).with_for_update())
+    found = select(*SHOWN, resources.c.namespace).where(*scope(limited), resources.c.id == bindparam("resource_id"))
+    return Prepared(found.with_for_update())
 
 
-def _writing(*names: str) -> Prepared:
+def _writing(*names: str) -> Update:
     """Return the statement that writes these columns of one resource."""
-    return Prepared(
+    return (
         update(resources)
         .where(resources.c.org_id == bindparam("of_org"), resources.c.id == bindparam("of_id"))
         .values({name: bindparam(name) for name in names})
@@ -342,10 +386,15 @@ _INSERTED = (
     *("org_id", "id", "resource_type", "namespace", *_CONTENT),
     *("version", "created_at", "modified_at", "created_by", "changed_by", "managed_by"),
 )
-_INSERT = Prepared(insert(resources).values({name: bindparam(name) for name in _INSERTED}))
-_UPDATE = _writing(*_CONTENT, *_STAMPS)
-_ADOPT = _writing(*_CONTENT, *_STAMPS, "managed_by")
-_TOUCH = _writing(*_STAMPS)
+_INSERTION = insert(resources).values({name: bindparam(name) for name in _INSERTED})
+_INSERT_AT_ONCE = _INSERTION.returning(resources.c.id)
+_INSERT = Prepared(_INSERTION)
+_UPDATE = Prepared(_writing(*_CONTENT, *_STAMPS))
+_UPDATE_AT_ONCE = (
+    _writing(*_CONTENT, *_STAMPS).where(resources.c.version == bindparam("read_version")).returning(resources.c.id)
+)
+_ADOPT = Prepared(_writing(*_CONTENT, *_STAMPS, "managed_by"))
+_TOUCH = Prepared(_writing(*_STAMPS))
 
 
 def _content(document: Document, definition: ResourceDefinition, active: bool | None) -> dict[str, Any]:
@@ -376,10 +425,11 @@ def _bounded(key: str, name: str) -> str:
     return key
 
 
-def _unique(write: Callable[[], None], definition: ResourceDefinition, document: Document) -> None:
-    """Run a write that the database refuses where the unique value of a document is taken."""
+@contextmanager
+def _unique(definition: ResourceDefinition, document: Document) -> Iterator[None]:
+    """Tell of a write inside that the database refuses, because the unique value of a document is taken."""
     try:
-        write()
+        yield
     except IntegrityError as exc:
         # PostgreSQL names the constraint, SQLite its columns.
         if "uq_resources_unique_key" not in str(exc.orig) and "resources.unique_key" not in str(exc.orig):

@@ -14,7 +14,7 @@ from scim_server.protocol.cursors import Position
 from scim_server.protocol.queries import Query
 from scim_server.protocol.replies import StoredResource
 from scim_server.store.filters import filter_condition
-from scim_server.store.lookups import is_lookup, look_up
+from scim_server.store.lookups import is_lookup, look_up, total_of
 from scim_server.store.resources import SHOWN, in_scope, stored_resource, with_related
 from scim_server.store.session import Tenant
 from scim_server.store.sorting import sort_value
@@ -53,11 +53,13 @@ def search_any(tenant: Tenant, definitions: Definitions, query: Query, position:
     page = select(resources.c.resource_type, sorted_by.label("sorted_by"), *SHOWN).where(condition)
     if query.cursor is None:
         return _page_by_index(tenant, definitions, query, page, sorted_by, condition)
-    total = _total(tenant, condition)
+    total = _total(tenant, definitions, query, condition)
     return _page_by_cursor(tenant, definitions, query, page, sorted_by, total, position)
 
 
-def _total(tenant: Tenant, condition: ColumnElement[bool]) -> int:
+def _total(tenant: Tenant, definitions: Definitions, query: Query, condition: ColumnElement[bool]) -> int:
+    if query.filter is None:
+        return sum(total_of(tenant, definition) for definition in definitions)
     return tenant.db.scalar(select(func.count()).select_from(resources).where(condition)) or 0
 
 
@@ -120,7 +122,7 @@ def _page_by_index(
     rows = tenant.db.execute(page).all() if count else []
     # A page that is not full is the last one, which says how many there are.
     last = len(rows) < count and (rows or first == 0)
-    total = first + len(rows) if last else _total(tenant, condition)
+    total = first + len(rows) if last else _total(tenant, definitions, query, condition)
     return Found(total, _resources(tenant, definitions, query, rows))
 
 

@@ -94,6 +94,8 @@ class Tenant:
     now: datetime
     catalog: Catalog
     request_id: str = ""
+    at_end: "dict[Callable[[Tenant, list[Any]], None], list[Any]]" = field(default_factory=dict)
+    """What the transaction writes last, just before it is committed: rows by the function that writes them."""
 
     @property
     def connection_id(self) -> str | None:
@@ -170,6 +172,11 @@ class Store:
     catalog: Catalog
     clock: Callable[[], datetime] = field(default=utc_now)
     known_tokens: "KnownTokens" = field(default_factory=lambda: KnownTokens())
+
+    @property
+    def writes_at_once(self) -> bool:
+        """Whether one statement can change several tables, which spares a transaction its round trips."""
+        return self.writer.dialect.name == "postgresql"
 
 
 def open_store(
@@ -259,7 +266,29 @@ def begin(store: Store, credentials: Credentials, *, write: bool) -> Iterator[Te
     :raises UnavailableException: When the database does not answer or stays locked.
     """
     with _AVAILABLE, store.writer.begin() if write else store.reader.connect() as db:
-        yield _tenant(store, credentials, db)
+        tenant = _tenant(store, credentials, db)
+        yield tenant
+        write_end(tenant)
+
+
+def write_end(tenant: Tenant) -> None:
+    """Write what was left for the end of the transaction; :func:`begin` does."""
+    while tenant.at_end:
+        write, rows = tenant.at_end.popitem()
+        write(tenant, rows)
+
+
+@contextmanager
+def savepoint(tenant: Tenant) -> Iterator[None]:
+    """Undo what is done inside, and what it left for the end of the transaction, when it raises."""
+    before = {write: len(rows) for write, rows in tenant.at_end.items()}
+    try:
+        with tenant.db.begin_nested():
+            yield
+    except BaseException:
+        for write, rows in tenant.at_end.items():
+            del rows[before.get(write, 0) :]
+        raise
 
 
 @contextmanager
@@ -304,6 +333,20 @@ def transact(store: Store, credentials: Credentials, action: Callable[[Tenant], 
                 raise
             time.sleep(0.01 * attempt * (1 + secrets.randbelow(100) / 100))
     raise AssertionError("unreachable")
+
+
+def attempt(store: Store, credentials: Credentials, action: Callable[[Tenant], T | None]) -> T | None:
+    """Run an action that writes one statement, its own transaction, if any; return None after a deadlock.
+
+    :raises UnavailableException: When the database does not answer or stays locked.
+    """
+    try:
+        with begin(store, credentials, write=False) as tenant:
+            return action(tenant)
+    except UnavailableException as exc:
+        if not _is_retried(exc.__cause__):
+            raise
+        return None
 
 
 class _Available:

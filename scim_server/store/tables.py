@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -163,6 +164,21 @@ resources = Table(
     ),
 )
 
+# How many resources of a type were ever created, and deleted: a total is their difference. Each backend of
+# PostgreSQL writes to the row of its shard, so that those who create at once do not wait for each other.
+resource_counts = Table(
+    "resource_counts",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("resource_type", Key, nullable=False),
+    Column("namespace", Key, nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("deleted", BigInteger, nullable=False),
+    PrimaryKeyConstraint("org_id", "resource_type", "namespace", "shard"),
+    ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_resource_counts_organizations"),
+)
+
 memberships = Table(
     "memberships",
     metadata,
@@ -234,5 +250,5 @@ trail = Table(
     Index("ix_trail_resource", "org_id", "resource_id", "id"),
 )
 
-TENANT_TABLES = (connections, resources, memberships, passwords, tombstones, trail)
+TENANT_TABLES = (connections, resources, resource_counts, memberships, passwords, tombstones, trail)
 GLOBAL_TABLES = (organizations, tokens)

@@ -55,30 +55,31 @@ Ask = Callable[[Client, str, str], Any]
 
 _BUDGETS: dict[str, tuple[Ask, int, int]] = {
     # A request, its status, and how many statements it may cost.
-    "GET a user": (lambda client, user, _: client.get(f"/Users/{user}"), 200, 2),
+    "GET a user": (lambda client, user, _: client.get(f"/Users/{user}"), 200, 1),
     "GET a user without groups": (
         lambda client, user, _: client.get(f"/Users/{user}?excludedAttributes=groups"),
         200,
         1,
     ),
-    "list users": (lambda client, *_: client.get("/Users?count=50"), 200, 3),
-    "list users with a filter": (lambda client, *_: client.get('/Users?filter=userName eq "x"'), 200, 3),
+    "list users": (lambda client, *_: client.get("/Users?count=50"), 200, 1),
+    "list a full page of users": (lambda client, *_: client.get("/Users?count=1"), 200, 2),
+    "find a user": (lambda client, *_: client.get('/Users?filter=userName eq "x"'), 200, 1),
     "list users by an order": (lambda client, *_: client.get("/Users?sortBy=name.familyName&count=20"), 200, 3),
-    "list groups": (lambda client, *_: client.get("/Groups?count=50&excludedAttributes=members"), 200, 2),
-    "POST a user": (lambda client, *_: client.post("/Users", user_body(unique("user"))), 201, 2),
+    "list groups": (lambda client, *_: client.get("/Groups?count=50&excludedAttributes=members"), 200, 1),
+    "POST a user": (lambda client, *_: client.post("/Users", user_body(unique("user"))), 201, 1),
     "POST a user with a password": (
         lambda client, *_: client.post("/Users", user_body(unique("user"), password="a password")),
         201,
         3,
     ),
     "POST a group": (lambda client, user, _: client.post("/Groups", group_body(unique("group"), [user])), 201, 5),
-    "PUT a user": (lambda client, user, _: client.put(f"/Users/{user}", user_body(unique("user"))), 200, 4),
+    "PUT a user": (lambda client, user, _: client.put(f"/Users/{user}", user_body(unique("user"))), 200, 2),
     "PATCH a user": (
         lambda client, user, _: client.patch(
             f"/Users/{user}", {"op": "add", "path": "title", "value": unique("title")}
         ),
         200,
-        4,
+        2,
     ),
     "DELETE a user": (lambda client, user, _: client.delete(f"/Users/{user}"), 204, 5),
 }
@@ -86,8 +87,10 @@ _BUDGETS: dict[str, tuple[Ask, int, int]] = {
 
 @pytest.mark.parametrize("name", _BUDGETS)
 def test_a_request_keeps_its_budget(client: Client, name: str) -> None:
-    """A request costs no more statements than stated."""
+    """A request costs no more statements than stated; writes cost more on SQLite, where they have no round trip."""
     ask, status, budget = _BUDGETS[name]
+    if client.organization.store.writer.dialect.name == "sqlite" and not name.startswith(("GET", "list", "find")):
+        budget += 2
     user = client.new_user()
     groups = [client.new_group(members=[user]) for _ in range(3)]
     client.new_group(members=groups)

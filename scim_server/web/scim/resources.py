@@ -6,10 +6,13 @@ from flask import Blueprint, Response
 
 from scim_server.actions.resources import (
     create,
+    create_at_once,
     delete,
+    patch_at_once,
     patch_resource,
     prepare,
     prepare_patch,
+    replace_at_once,
     replace_resource,
 )
 from scim_server.protocol.catalog import ResourceDefinition
@@ -48,6 +51,7 @@ def create_resource(endpoint: str) -> Response:
     definition, sent = served_definition(endpoint), current_request()
     projection = requested_projection(definition)
     parts = prepare(read_body(), definition, sent.leniences)
+    store = current_site().store
 
     def action(tenant: Tenant) -> StoredResource:
         stored = create(tenant, definition, parts)
@@ -55,7 +59,9 @@ def create_resource(endpoint: str) -> Response:
             return replace(stored, groups=())  # A user who was just created is in no group.
         return related(tenant, definition, stored, projection)
 
-    stored = transact(current_site().store, sent.credentials, action)
+    stored = create_at_once(store, sent.credentials, definition, parts)
+    if stored is None:
+        stored = transact(store, sent.credentials, action)
     return resource_response(definition, stored, after_write(projection, definition, (parts.document,)), 201)
 
 
@@ -65,14 +71,16 @@ def put_resource(endpoint: str, resource_id: str) -> Response:
     definition, sent = served_definition(endpoint), current_request()
     projection = requested_projection(definition)
     check_id(definition, resource_id)
-    parts = prepare(read_body(), definition, sent.leniences)
+    store, parts = current_site().store, prepare(read_body(), definition, sent.leniences)
     if_match = sent.headers.get("If-Match")
 
     def action(tenant: Tenant) -> StoredResource:
         stored = replace_resource(tenant, definition, resource_id, parts, if_match)
         return related(tenant, definition, stored, projection)
 
-    stored = transact(current_site().store, sent.credentials, action)
+    stored = replace_at_once(store, sent.credentials, definition, resource_id, parts, if_match, projection)
+    if stored is None:
+        stored = transact(store, sent.credentials, action)
     return resource_response(definition, stored, after_write(projection, definition, (parts.document,)))
 
 
@@ -82,7 +90,7 @@ def change_resource(endpoint: str, resource_id: str) -> Response:
     definition, sent = served_definition(endpoint), current_request()
     projection = requested_projection(definition)
     check_id(definition, resource_id)
-    patch = prepare_patch(read_body(), definition, resource_id, sent.leniences)
+    store, patch = current_site().store, prepare_patch(read_body(), definition, resource_id, sent.leniences)
     if_match = sent.headers.get("If-Match")
 
     def action(tenant: Tenant) -> StoredResource | None:
@@ -91,7 +99,11 @@ def change_resource(endpoint: str, resource_id: str) -> Response:
             return None
         return related(tenant, definition, stored, projection)
 
-    stored = transact(current_site().store, sent.credentials, action)
+    stored = patch_at_once(
+        store, sent.credentials, definition, resource_id, patch, if_match, projection, sent.leniences
+    )
+    if stored is None:
+        stored = transact(store, sent.credentials, action)
     if stored is None:
         return Response(status=204)
     return resource_response(definition, stored, after_write(projection, definition, specified(patch)))

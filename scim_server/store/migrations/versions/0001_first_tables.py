@@ -130,6 +130,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_trail_resource", "trail", ["org_id", "resource_id", "id"], unique=False)
     op.create_table(
+        "resource_counts",
+        sa.Column("org_id", KEY, nullable=False),
+        sa.Column("resource_type", KEY, nullable=False),
+        sa.Column("namespace", KEY, nullable=False),
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("created", sa.BigInteger(), nullable=False),
+        sa.Column("deleted", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_resource_counts_organizations"),
+        sa.PrimaryKeyConstraint("org_id", "resource_type", "namespace", "shard", name="pk_resource_counts"),
+    )
+    op.create_table(
         "memberships",
         sa.Column("org_id", KEY, nullable=False),
         sa.Column("group_id", KEY, nullable=False),
