@@ -23,7 +23,10 @@ _PATH = re.compile(r"/?([A-Za-z0-9_.-]+)(?:/([^/?#]+))?/?")
 
 @dataclass(frozen=True, slots=True)
 class BulkOperation:
-    """One operation: a method on an endpoint, and on a resource of it but for a POST."""
+    """One operation: a method on an endpoint, and on a resource of it but for a POST.
+
+    ``refers`` says whether there may be references to other operations in it.
+    """
 
     method: str
     endpoint: str
@@ -31,6 +34,7 @@ class BulkOperation:
     bulk_id: str | None
     version: str | None
     data: Any
+    refers: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +104,15 @@ def _read_operation(operation: Any, where: str, leniences: Leniences) -> BulkOpe
     if method.upper() == "POST" and not members.get("bulkid") and not leniences.profile.infers_schemas:
         # RFC 7644 §3.7: bulkId is REQUIRED when "method" is "POST".
         raise InvalidSyntaxException(detail=f"{where}.bulkId is required for a POST")
+    data = members.get("data")
     return BulkOperation(
-        method.upper(), match[1], match[2], members.get("bulkid"), members.get("version"), members.get("data")
+        method.upper(),
+        match[1],
+        match[2],
+        members.get("bulkid"),
+        members.get("version"),
+        data,
+        _PREFIX in match[0] or _PREFIX.encode() in orjson.dumps(data),
     )
 
 
@@ -157,6 +168,8 @@ def _components(needs: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
 def references(operation: BulkOperation) -> set[str]:
     """Return the bulkIds an operation refers to, in its path or anywhere in its data."""
     found: set[str] = set()
+    if not operation.refers:
+        return found
 
     def note(bulk_id: str) -> str:
         found.add(bulk_id)
@@ -168,6 +181,8 @@ def references(operation: BulkOperation) -> set[str]:
 
 def resolve(operation: BulkOperation, identifier: Callable[[str], str]) -> BulkOperation:
     """Return an operation with its ``bulkId:…`` references replaced (RFC 7644 §3.7.2)."""
+    if not operation.refers:
+        return operation
     resource_id = operation.resource_id
     if resource_id is not None and resource_id.startswith(_PREFIX):
         resource_id = identifier(resource_id.removeprefix(_PREFIX))
@@ -178,6 +193,7 @@ def resolve(operation: BulkOperation, identifier: Callable[[str], str]) -> BulkO
         operation.bulk_id,
         operation.version,
         _resolved(operation.data, identifier),
+        refers=False,
     )
 
 

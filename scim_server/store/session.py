@@ -282,13 +282,16 @@ def write_end(tenant: Tenant) -> None:
 def savepoint(tenant: Tenant) -> Iterator[None]:
     """Undo what is done inside, and what it left for the end of the transaction, when it raises."""
     before = {write: len(rows) for write, rows in tenant.at_end.items()}
+    run_by_driver(tenant.db, "SAVEPOINT operation")
     try:
-        with tenant.db.begin_nested():
-            yield
-    except BaseException:
+        yield
+    except Exception:
+        run_by_driver(tenant.db, "ROLLBACK TO SAVEPOINT operation")
         for write, rows in tenant.at_end.items():
             del rows[before.get(write, 0) :]
         raise
+    finally:
+        run_by_driver(tenant.db, "RELEASE SAVEPOINT operation")
 
 
 @contextmanager
