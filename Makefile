@@ -10,7 +10,7 @@ LOCK    := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lock bench bench-large wrk clean
+.PHONY: help run test check lock bench bench-large wrk pgbouncer clean
 
 help:  ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ help:  ## Say what can be made
 run: .venv/.project  ## Serve a demo organization on http://127.0.0.1:8000 (PORT=... for another port)
 	@exec $(BIN)/scim-server serve --demo --port $(PORT)
 
-test: check  ## Run the checks, then every test, on SQLite and PostgreSQL
+test: check pgbouncer  ## Run the checks, then every test, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest
 
 check: .venv/.dev .venv/.project  ## Lint, formatting, types, and who may import whom
@@ -40,11 +40,18 @@ bench: .venv/.dev .venv/.project wrk  ## Measure the targets of performance with
 bench-large: .venv/.dev .venv/.project wrk  ## Measure those that need a million users and ten thousand organizations
 	@$(BENCH) --large $(OPTIONS)
 
+# Without it, `make bench` cannot run.
 wrk:
-	@command -v wrk >/dev/null || { \
-		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing wrk ..." && \
-		{ apt-get install -y -qq wrk || { apt-get update -qq && apt-get install -y -qq wrk; }; } >/dev/null 2>&1; \
-	} || { echo "wrk is missing: install it first (on Debian and Ubuntu, apt install wrk)." >&2; exit 1; }
+	@$(call have,wrk) || { echo "wrk is missing: install it first (on Debian and Ubuntu, apt install wrk)." >&2; exit 1; }
+
+# Without it, those of `make test` that need it fail; all others run.
+pgbouncer:
+	@$(call have,pgbouncer) || echo "pgbouncer is missing: its tests will fail (on Debian and Ubuntu, apt install pgbouncer)." >&2
+
+# Install a program where it is missing and root may; fails where it is missing still. Debian keeps some in /usr/sbin.
+have = PATH="$$PATH:/usr/sbin"; command -v $(1) >/dev/null || { \
+	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing $(1) ..." && \
+	{ apt-get install -y -qq $(1) || { apt-get update -qq && apt-get install -y -qq $(1); }; } >/dev/null 2>&1; }
 
 clean:  ## Remove everything that make has made, the demo organization included
 	@rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

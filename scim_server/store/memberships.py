@@ -149,14 +149,14 @@ def members_of(tenant: Tenant, group_ids: Sequence[str], *, limit: int | None = 
 
 @cache
 def _members_of(dialect: str) -> Prepared:
-    statement = _members(bindparam("org_id"), is_listed(dialect, memberships.c.group_id, "group_ids"))
+    statement = _members(dialect, bindparam("org_id"), is_listed(dialect, memberships.c.group_id, "group_ids"))
     return Prepared(statement.limit(bindparam("most", type_=BigInteger)))
 
 
 def stream_members(tenant: Tenant, group_id: str) -> Iterator[Sequence[Member]]:
     """Yield the members of a group in chunks, which the database keeps until they are asked for."""
     endpoints = _endpoints(tenant)
-    statement = _members(literal(tenant.org_id), memberships.c.group_id == group_id)
+    statement = _members(tenant.db.dialect.name, literal(tenant.org_id), memberships.c.group_id == group_id)
     streaming = tenant.db.execution_options(stream_results=True, yield_per=MEMBERS_AT_ONCE)
     # Closed with the generator: the database keeps the rest for nobody once a client has gone.
     with streaming.execute(statement) as rows:
@@ -168,10 +168,17 @@ def _endpoints(tenant: Tenant) -> dict[str, str]:
     return {definition.name: definition.endpoint for definition in tenant.catalog.definitions}
 
 
-def _members(org_id: ColumnElement[str], of_groups: ColumnElement[bool]) -> Select[Any]:
+def _members(dialect: str, org_id: ColumnElement[str], of_groups: ColumnElement[bool]) -> Select[Any]:
+    member: FromClause = resources
+    condition: ColumnElement[bool] = and_(resources.c.org_id == org_id, resources.c.id == memberships.c.member_id)
+    if dialect == "postgresql":
+        # By key for each member: see groups_column.
+        found = select(resources.c.id, resources.c.resource_type, resources.c.display).where(condition)
+        found = found.correlate(memberships).offset(literal_column("0"))
+        member, condition = found.lateral("member"), true()
     return (
-        select(memberships.c.group_id, resources.c.id, resources.c.resource_type, resources.c.display)
-        .join(resources, (resources.c.org_id == org_id) & (resources.c.id == memberships.c.member_id))
+        select(memberships.c.group_id, member.c.id, member.c.resource_type, member.c.display)
+        .join(member, condition)
         .where(memberships.c.org_id == org_id, of_groups)
         .order_by(memberships.c.group_id, memberships.c.member_id)
     )
@@ -240,7 +247,8 @@ def _candidates(dialect: str, limited: bool, kinds: tuple[str, ...]) -> Prepared
 @cache
 def _insertion(dialect: str) -> Prepared:
     """Return the statement that adds members; ON CONFLICT is an extension of both databases."""
-    added = select(bindparam("org_id", type_=Key), bindparam("group_id", type_=Key), resources.c.id).where(
+    # NB: the org_id of the members, not a bound one: Citus then leaves the whole statement to one server.
+    added = select(resources.c.org_id, bindparam("group_id", type_=Key), resources.c.id).where(
         resources.c.org_id == bindparam("org_id"), is_listed(dialect, resources.c.id, "ids")
     )
     statement = (postgresql if dialect == "postgresql" else sqlite).insert(memberships)

@@ -431,8 +431,8 @@ def _unique(definition: ResourceDefinition, document: Document) -> Iterator[None
     try:
         yield
     except IntegrityError as exc:
-        # PostgreSQL names the constraint, SQLite its columns.
-        if "uq_resources_unique_key" not in str(exc.orig) and "resources.unique_key" not in str(exc.orig):
+        # PostgreSQL names the constraint, by its columns where the table is a partition; SQLite names the columns.
+        if "unique_key" not in str(exc.orig):
             raise
         unique = definition.unique_attribute
         assert unique is not None

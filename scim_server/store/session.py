@@ -206,6 +206,8 @@ def open_store(
     engine = create_engine(address, pool_size=pool_size, max_overflow=0, pool_timeout=busy_timeout_ms / 1000, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+    else:
+        event.listen(engine, "connect", _prepare_postgresql)
     event.listen(engine, "begin", _begin)
     return Store(
         writer=engine.execution_options(**{_BEGIN: _WRITE_BEGINS[engine.dialect.name]}),
@@ -221,6 +223,14 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    # A pooler, such as PgBouncer, tells process ids of its own. Each transaction may then run on another connection
+    # of the database, which has none of the statements that were prepared on the last.
+    (process_id,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    if process_id != connection.info.backend_pid:
+        connection.prepare_threshold = None
 
 
 def _begin(connection: DatabaseConnection) -> None:

@@ -149,7 +149,8 @@ _LOOK_UP = Prepared(
     )
     .join(organizations, organizations.c.id == tokens.c.org_id)
     .join(connections, (connections.c.org_id == tokens.c.org_id) & (connections.c.id == tokens.c.connection_id))
-    .outerjoin(resources, (resources.c.org_id == tokens.c.org_id) & (resources.c.id == tokens.c.user_id))
+    # NB: to the org_id of connections, the same one: Citus does not see through tokens that both lie on one server.
+    .outerjoin(resources, (resources.c.org_id == connections.c.org_id) & (resources.c.id == tokens.c.user_id))
     .where(tokens.c.digest == bindparam("digest"))
 )
 

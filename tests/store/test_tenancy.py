@@ -73,6 +73,10 @@ _BAD: dict[str, ClauseElement] = {
     "cte": select(select(resources.c.id).cte("all_of_them").c.id),
     "case": select(resources.c.id).where((_OF_A & (resources.c.id == "x")).is_(None)),
     "update": update(resources).where(resources.c.id == "x").values(version=2),
+    "update from another": update(resources).where(_OF_A, memberships.c.member_id == resources.c.id).values(version=2),
+    "update from another organization": update(resources)
+    .where(_OF_A, memberships.c.org_id == "B", memberships.c.member_id == resources.c.id)
+    .values(version=2),
     "update of the organization": update(resources).values(org_id="A"),
     "delete": delete(memberships).where(memberships.c.member_id == "m"),
     "insert without": text("INSERT INTO memberships (group_id, member_id) VALUES (:g, :m)").bindparams(g="g", m="m"),
@@ -81,6 +85,9 @@ _BAD: dict[str, ClauseElement] = {
         ["org_id", "group_id", "member_id"],
         select(literal("B"), literal("g"), resources.c.id).where(_OF_A),
     ),
+    "join of two organizations": select(resources.c.id)
+    .join(memberships, (memberships.c.org_id == "B") & (memberships.c.member_id == resources.c.id))
+    .where(_OF_A),
     "two organizations": select(resources.c.id, memberships.c.group_id).where(_OF_A, memberships.c.org_id == "B"),
     "two rows": insert(memberships).values([_ROW, {**_ROW, "org_id": "B"}]),
 }

@@ -86,6 +86,23 @@ def test_a_row_that_is_locked_for_long_is_503(database: Database, both_paths: No
         assert client.delete(f"/Users/{user}").status_code == 204
 
 
+@only_postgresql
+def test_a_replica_serves_reads_and_no_writes(fresh_database: Database, both_paths: None) -> None:
+    """A database that takes no writes, as a standby, answers them with 503; reads are as before."""
+    with running_app(fresh_database) as app:
+        client = new_client(app)
+        user = client.new_user()
+        group = client.new_group(members=[user])
+        before = contents(client)
+        with psycopg.connect(fresh_database.owner_url.replace("+psycopg", ""), autocommit=True) as owner:
+            owner.execute(f"ALTER DATABASE {owner.info.dbname} SET default_transaction_read_only = on".encode())
+        site_of(app).store.writer.dispose()
+        for method, path, body in _writes(user, group):
+            assert _unavailable(client.send(method, path, body)), (method, path)
+        assert client.members(group) == {user}
+        assert contents(client) == before
+
+
 def test_a_pool_without_a_free_connection_is_503(database: Database, both_paths: None) -> None:
     """A request that gets no connection in time is 503, and the next is served."""
     with running_app(database, busy_timeout_ms="50", pool_size="2") as app:
