@@ -5,6 +5,7 @@ The roof: :func:`create_app` wires the floors in their order, ``protocol``, ``st
 """
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -76,8 +77,9 @@ def open_settings_store(settings: Settings) -> Store:
     )
 
 
+@cache
 def load_catalog(schemas_dir: Path | None = None) -> Catalog:
-    """Return the catalog of the schemas that ship, and of an operator's directory of ``.json`` files.
+    """Return the catalog of the schemas that ship, and of an operator's directory of ``.json`` files, read once.
 
     :raises CatalogError: When a file cannot be read as a schema or resource type.
     """

@@ -41,8 +41,9 @@ from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE, Provisioning
 from scim_server.store.connections import list_connections
 from scim_server.store.failures import failure_reason
-from scim_server.store.migrate import is_current, upgrade
+from scim_server.store.migrate import upgrade
 from scim_server.store.organizations import find_organization, list_organizations
+from scim_server.store.revision import is_current
 from scim_server.store.session import Actor, Credentials, Store, Tenant, begin, begin_platform
 from scim_server.store.tokens import DigestKey, authenticate, find_token, list_tokens
 

@@ -4,11 +4,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
-
-from scim_server.store.session import Store, begin_platform
 
 
 def _config(url: str) -> Config:
@@ -29,10 +25,3 @@ def driver_url(url: str) -> str:
     if address.get_backend_name() == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
     return address.render_as_string(hide_password=False)
-
-
-def is_current(store: Store) -> bool:
-    """Return whether the database has the newest version."""
-    head = ScriptDirectory.from_config(_config("")).get_current_head()
-    with begin_platform(store, write=False) as platform:
-        return MigrationContext.configure(platform.db).get_current_revision() == head

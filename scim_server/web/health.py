@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from scim_server.protocol.errors import UnavailableException
-from scim_server.store.migrate import is_current
+from scim_server.store.revision import is_current
 from scim_server.web.site import current_site
 
 blueprint = Blueprint("health", __name__)

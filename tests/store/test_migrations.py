@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import (
     CheckConstraint,
     Column,
@@ -23,7 +25,9 @@ from sqlalchemy import (
 )
 
 from scim_server.protocol.catalog import Catalog
-from scim_server.store.migrate import is_current, upgrade
+from scim_server.store import migrate
+from scim_server.store.migrate import upgrade
+from scim_server.store.revision import NEWEST, is_current
 from scim_server.store.tables import metadata
 from tests.databases import Database, DatabaseServer, only_postgresql
 from tests.directory import opened
@@ -195,6 +199,11 @@ def test_the_comparison_of_catalogs_sees_a_collation(database_server: DatabaseSe
 def test_a_copy_of_the_tables_is_no_difference(database_server: DatabaseServer, database: Database) -> None:
     """What the planted differences start from shows none."""
     assert catalog_of(database) == _created(database_server, _copy())
+
+
+def test_the_server_knows_the_newest_migration() -> None:
+    """Without Alembic, by the name of the last one."""
+    assert ScriptDirectory(str(Path(migrate.__file__).with_name("migrations"))).get_current_head() == NEWEST
 
 
 def test_upgrading_twice_is_harmless(empty_database: Database, catalog: Catalog) -> None:
