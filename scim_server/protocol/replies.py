@@ -53,7 +53,8 @@ class StoredResource:
 
 def timestamp(moment: datetime) -> str:
     """Return a moment as ``meta`` has it: UTC, milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # Its last six characters are +00:00.
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def etag(version: int, groups: Sequence[GroupOfUser] | None) -> str:

@@ -6,8 +6,9 @@ all users page by page. The slow path, any filter in any order, is
 """
 
 import re
-from functools import cache
-from typing import Any
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from typing import Any, Literal
 
 from sqlalchemy import Integer, Select, bindparam, func, literal_column, select
 
@@ -16,7 +17,7 @@ from scim_server.protocol.comparison import attribute_key
 from scim_server.protocol.queries import Query
 from scim_server.protocol.replies import StoredResource
 from scim_server.store.memberships import groups_column
-from scim_server.store.prepared import Prepared
+from scim_server.store.prepared import Prepared, Row
 from scim_server.store.resources import (
     COMPUTED_TYPE,
     SHOWN,
@@ -47,26 +48,67 @@ def is_lookup(query: Query, definition: ResourceDefinition) -> bool:
 def look_up(tenant: Tenant, definition: ResourceDefinition, query: Query) -> tuple[int, list[StoredResource]]:
     """Return how many resources a query selects, and its page, whole, in one statement where the page shows all."""
     values: dict[str, Any] = scope_values(tenant, definition)
-    named = _named(query, definition)
-    column = None
-    if named is not None:
-        column, values["value"] = named
-    limited, count, first = is_limited(tenant, definition), query.count or 0, query.start_index - 1
-    limits = visibility(tenant) if definition.is_user and query.projection.keeps("groups") else None
-    if limits is not None:
+    groups = None
+    if definition.is_user and query.projection.keeps("groups"):
+        limits = visibility(tenant)
         values |= limits
-    statement = _page(column, limited, None if limits is None else (tenant.db.dialect.name, bool(limits)))
-    rows = statement.all(tenant.db, **values, most=count, skipped=first) if count else []
-    if len(rows) < count and (rows or first == 0):
-        total = first + len(rows)
-    elif column is None:
-        total = total_of(tenant, definition)
-    else:
-        total = int((_total(column, limited).first(tenant.db, **values) or (0,))[0])
-    if limits is not None:
+        groups = (tenant.db.dialect.name, bool(limits))
+    named = _named(query, definition)
+    total, rows = (
+        _all(tenant, definition, query, values, groups)
+        if named is None
+        else _those_with(tenant, definition, query, values, groups, *named)
+    )
+    if groups is not None:
         return total, [stored_user(row) for row in rows]
     found = [stored_resource(row) for row in rows]
     return total, with_related(tenant, definition, found, query.projection)
+
+
+_Groups = tuple[str, bool] | None
+"""The dialect and the limit of the groups that users are read with, None without any."""
+
+
+def _those_with(
+    tenant: Tenant,
+    definition: ResourceDefinition,
+    query: Query,
+    values: dict[str, Any],
+    groups: _Groups,
+    column: str,
+    value: str,
+) -> tuple[int, Sequence[Row]]:
+    """Return the total and the page of the resources that have a value in an indexed column."""
+    limited, count, first = is_limited(tenant, definition), query.count or 0, query.start_index - 1
+    values["value"] = value
+    page = _page_with(column, limited, groups)
+    rows = page.all(tenant.db, **values, most=count, skipped=first) if count else []
+    if len(rows) < count and (rows or first == 0):
+        return first + len(rows), rows
+    return int((_total(column, limited).first(tenant.db, **values) or (0,))[0]), rows
+
+
+def _all(
+    tenant: Tenant, definition: ResourceDefinition, query: Query, values: dict[str, Any], groups: _Groups
+) -> tuple[int, Sequence[Row]]:
+    """Return the total and the page of all resources of a type."""
+    limited, count, first = is_limited(tenant, definition), query.count or 0, query.start_index - 1
+    rows: Sequence[Row] = []
+    if first == 0 and count:
+        rows = _page(limited, groups, count, "first").all(tenant.db, **values)
+        if len(rows) < count:
+            return len(rows), rows
+    created, deleted = _counts(tenant, definition)
+    walk = (tenant.org_id, definition.name, tenant.connection_id if limited else None, deleted)
+    if first > 0 and count:
+        before = tenant.walks.get((*walk, first))
+        if before is None:
+            rows = _page(limited, groups, count, "skip").all(tenant.db, **values, skipped=first)
+        else:
+            rows = _page(limited, groups, count, "after").all(tenant.db, **values, before=before)
+    if count and len(rows) == count:
+        tenant.walks.put((*walk, first + count), rows[-1][0])
+    return created - deleted, rows
 
 
 def _named(query: Query, definition: ResourceDefinition) -> tuple[str, str] | None:
@@ -100,18 +142,31 @@ def _matching(column: str, limited: bool) -> Select[Any]:
 
 
 @cache
-def _page(column: str | None, limited: bool, groups: tuple[str, bool] | None) -> Prepared:
-    """Return the statement of a page, with the groups of each user where their dialect and limit are given."""
-    skipped = bindparam("skipped", type_=Integer)
-    if column is None:
+def _page_with(column: str, limited: bool, groups: _Groups) -> Prepared:
+    matching = _matching(column, limited)
+    page = matching.order_by(matching.selected_columns.id).offset(bindparam("skipped", type_=Integer))
+    return _with_groups(page.limit(bindparam("most", type_=Integer)), groups)
+
+
+@lru_cache(maxsize=100)
+def _page(limited: bool, groups: _Groups, count: int, place: Literal["first", "after", "skip"]) -> Prepared:
+    """Return the statement of a page: the first, that after a resource, or that after so many.
+
+    The count is part of the statement: PostgreSQL would plan one without it anew each time.
+    """
+    page = select(*SHOWN).where(*scope(limited)).order_by(resources.c.id).limit(literal_column(str(count)))
+    if place == "after":
+        page = page.where(resources.c.id > bindparam("before"))
+    if place == "skip":
         # What is skipped is read from the index alone.
-        ids = select(resources.c.id).where(*scope(limited)).order_by(resources.c.id)
-        first = ids.limit(1).offset(skipped).scalar_subquery()
-        page = select(*SHOWN).where(*scope(limited), resources.c.id >= first).order_by(resources.c.id)
-    else:
-        matching = _matching(column, limited)
-        page = matching.order_by(matching.selected_columns.id).offset(skipped)
-    page = page.limit(bindparam("most", type_=Integer))
+        ids = select(resources.c.id).where(*scope(limited)).order_by(resources.c.id).limit(literal_column("1"))
+        skipped = ids.offset(bindparam("skipped", type_=Integer))
+        page = page.where(resources.c.id >= skipped.scalar_subquery())
+    return _with_groups(page, groups)
+
+
+def _with_groups(page: Select[Any], groups: _Groups) -> Prepared:
+    """Return the statement of a page, with the groups of each user where they are asked for."""
     if groups is None:
         return Prepared(page)
     # Around the page, so that nobody's groups are read but those of the page.
@@ -121,8 +176,12 @@ def _page(column: str | None, limited: bool, groups: tuple[str, bool] | None) ->
 
 def total_of(tenant: Tenant, definition: ResourceDefinition) -> int:
     """Return how many resources of a type the tenant sees, without counting them."""
-    created, deleted = totals_of(tenant, definition.name, tenant.connection_id if definition.is_group else None)
+    created, deleted = _counts(tenant, definition)
     return created - deleted
+
+
+def _counts(tenant: Tenant, definition: ResourceDefinition) -> tuple[int, int]:
+    return totals_of(tenant, definition.name, tenant.connection_id if definition.is_group else None)
 
 
 @cache

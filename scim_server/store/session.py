@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -96,6 +96,7 @@ class Tenant:
     request_id: str = ""
     at_end: "dict[Callable[[Tenant, list[Any]], None], list[Any]]" = field(default_factory=dict)
     """What the transaction writes last, just before it is committed: rows by the function that writes them."""
+    walks: "Walks" = field(default_factory=lambda: Walks())
 
     @property
     def connection_id(self) -> str | None:
@@ -144,6 +145,31 @@ class KnownTokens:
         self._found.pop(digest, None)
 
 
+class Walks:
+    """Where pages by index left off a moment ago, so that a client that walks on pays for nothing it skips.
+
+    By what is walked through, the index of the next resource, and how many had been deleted by then: a place holds
+    while nothing before it can have gone. One for each process.
+    """
+
+    MAX_AGE_S = 60.0
+    MAX_PLACES = 10_000
+
+    def __init__(self) -> None:
+        self._places: dict[Hashable, tuple[float, str]] = {}
+
+    def get(self, place: Hashable) -> str | None:
+        """Return the id of the resource before a place, None where that is not known."""
+        at, before = self._places.get(place, (0.0, None))
+        return before if time.monotonic() - at < self.MAX_AGE_S else None
+
+    def put(self, place: Hashable, before: str) -> None:
+        """Keep the id of the resource before a place."""
+        if len(self._places) >= self.MAX_PLACES:
+            self._places.clear()
+        self._places[place] = (time.monotonic(), before)
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """An open connection to the database for what spans organizations."""
@@ -171,7 +197,8 @@ class Store:
     snapshots: Engine
     catalog: Catalog
     clock: Callable[[], datetime] = field(default=utc_now)
-    known_tokens: "KnownTokens" = field(default_factory=lambda: KnownTokens())
+    known_tokens: KnownTokens = field(default_factory=lambda: KnownTokens())
+    walks: Walks = field(default_factory=lambda: Walks())
 
     @property
     def writes_at_once(self) -> bool:
@@ -322,6 +349,7 @@ def _tenant(store: Store, credentials: Credentials, db: DatabaseConnection) -> T
         now=store.clock(),
         catalog=store.catalog,
         request_id=credentials.request_id,
+        walks=store.walks,
     )
 
 
