@@ -24,7 +24,7 @@ class _Compiled:
     """A statement in the words of one database."""
 
     sql: str
-    names: tuple[str, ...] | None
+    names: tuple[str, ...]
     constants: Mapping[str, Any]
     binders: tuple[tuple[str, _Process], ...]
     readers: tuple[tuple[int, _Process], ...]
@@ -64,13 +64,13 @@ class Prepared:
                 values[name] = process(values[name])
         if compiled.constants:
             values = {**compiled.constants, **values}
-        parameters: Any = values if compiled.names is None else [values[name] for name in compiled.names]
-        return run_by_driver(db, compiled.sql, parameters)
+        return run_by_driver(db, compiled.sql, [values[name] for name in compiled.names])
 
     def _compile(self, db: Connection) -> _Compiled:
         dialect = db.dialect
-        compiled = self.statement.compile(dialect=dialect)
+        compiled = self.statement.compile(dialect=_spoken(dialect))
         assert isinstance(compiled, SQLCompiler)
+        assert compiled.positiontup is not None
         binders = ((name, _binder(bind.type, dialect)) for name, bind in compiled.binds.items())
         constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         kept = {name: _bound(compiled.binds[name].type, dialect, value) for name, value in constants.items()}
@@ -78,12 +78,19 @@ class Prepared:
         readers = ((index, _reader(kind, dialect)) for index, kind in enumerate(columns))
         self._compiled[dialect.name] = _Compiled(
             sql=str(compiled),
-            names=tuple(compiled.positiontup) if compiled.positiontup is not None else None,
+            names=tuple(compiled.positiontup),
             constants=kept,
             binders=tuple((name, process) for name, process in binders if process and name not in constants),
             readers=tuple((index, process) for index, process in readers if process),
         )
         return self._compiled[dialect.name]
+
+
+def _spoken(dialect: Dialect) -> Dialect:
+    """Return the dialect with parameters as the driver passes them on, without reading the statement for them."""
+    kind: Any = type(dialect)
+    spoken: Dialect = kind(paramstyle="numeric_dollar") if dialect.name == "postgresql" else dialect
+    return spoken
 
 
 def _is_observed(db: Connection) -> bool:

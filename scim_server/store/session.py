@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -267,14 +267,16 @@ def _begin(connection: DatabaseConnection) -> None:
         run_by_driver(connection, statement)
 
 
-def run_by_driver(connection: DatabaseConnection, statement: str, parameters: Any = ()) -> Any:
+def run_by_driver(connection: DatabaseConnection, statement: str, parameters: Sequence[Any] = ()) -> Any:
     """Run a statement by the driver itself, its failures as SQLAlchemy has them; return the driver's cursor.
 
+    :param statement: Its parameters are ``?`` on SQLite, and ``$1``, ``$2`` on PostgreSQL, as it has them itself.
     :raises DBAPIError: When the database refuses it; a connection that is gone is given up.
     """
-    driver = connection.connection.driver_connection
-    assert driver is not None
+    driver: Any = connection.connection.driver_connection
     try:
+        if parameters and connection.dialect.name == "postgresql":
+            return connection.dialect.loaded_dbapi.RawCursor(driver).execute(statement, parameters)
         return driver.execute(statement, parameters)
     except Exception as exc:
         raise _wrapped(connection, statement, exc) from exc
