@@ -67,13 +67,14 @@ def prepare_bulk(request: BulkRequest, catalog: Catalog, leniences: Leniences) -
     groups = plan(request.operations)
     for circle in groups:
         if len(circle) > 1:
-            others = frozenset(operations[index].resource_id for index in circle)
+            # Also of those that could not be read: they fail, and the others with them.
+            others = frozenset(ids[request.operations[index].bulk_id or ""] for index in circle)
             for index in circle:
                 operations[index] = _in_circle(operations[index], others, leniences)
     return PreparedBulk(request, groups, tuple(operations), ids, leniences, digests)
 
 
-def _in_circle(prepared: _Prepared, others: frozenset[str | None], leniences: Leniences) -> _Prepared:
+def _in_circle(prepared: _Prepared, others: frozenset[str], leniences: Leniences) -> _Prepared:
     """Return a creation that adds those of its members afterwards that its circle has yet to create."""
     definition, parts, identifier = prepared.definition, prepared.parts, prepared.resource_id
     if definition is None or parts is None or identifier is None:

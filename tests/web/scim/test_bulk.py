@@ -183,6 +183,17 @@ def test_a_circle_that_fails_leaves_nothing(client: Client) -> None:
     assert client.read("/Groups")["Resources"][0]["displayName"] == "taken"
 
 
+def test_a_circle_with_one_that_cannot_be_read_leaves_nothing(client: Client) -> None:
+    """The one has its own error; the others failed with it."""
+    before = totals(client)
+    nameless = creation("/Groups", "second", group_body("", ["bulkId:first"]))
+    results = run(client, group("first", "second", "first"), nameless)
+    assert statuses(results) == ["409", "400"]
+    assert "circle" in results[0]["response"]["detail"]
+    assert "displayName" in results[1]["response"]["detail"]
+    assert totals(client) == before
+
+
 def test_a_failure_undoes_itself_alone(client: Client) -> None:
     """An operation that fails halfway leaves no trace; those around it stand, in the same transaction."""
     ann, team = client.new_user("ann"), client.new_group("team")
