@@ -362,19 +362,18 @@ def _store(
     """Store a new state where it differs from the old one, and say so in the trail."""
     added, removed = _apply_steps(tenant, locked.id, steps)
     changed = locked.active != state.active or not same_documents(old, state.document)
-    if changed or adopt:
-        stored = update_resource(tenant, definition, locked, state.document, state.active, adopt=adopt)
-    elif added or removed or state.password is not KEPT:
-        stored = touch_resource(tenant, locked)
-    else:
+    if not (changed or adopt or added or removed) and state.password is KEPT:
         return as_stored(locked)
     if state.password is None:
         clear_password(tenant, locked.id)
     elif isinstance(state.password, str):
         set_password(tenant, locked.id, state.password)
     changes = _changes(old, state.document, locked.active, state.active, state.password)
+    alone = not tenant.at_end  # In a bulk, what the operations before this one have left stays for the end.
     record(tenant, _verb(definition, verb), definition.name, locked.id, changes, added=added, removed=removed)
-    return stored
+    if changed or adopt:
+        return update_resource(tenant, definition, locked, state.document, state.active, adopt=adopt)
+    return touch_resource(tenant, locked, at_once=alone)
 
 
 def _apply_steps(tenant: Tenant, group_id: str, steps: Sequence[MemberStep]) -> tuple[Sequence[str], Sequence[str]]:

@@ -287,16 +287,17 @@ def _state_values(
     return {"of_org": tenant.org_id, "of_id": old.id, **_content(document, definition, active), **stamps}
 
 
-def touch_resource(tenant: Tenant, locked: LockedResource) -> StoredResource:
-    """Give a locked resource a new version, where only its members changed."""
-    _TOUCH.run(
-        tenant.db,
-        of_org=tenant.org_id,
-        of_id=locked.id,
-        version=locked.version + 1,
-        modified_at=tenant.now,
-        changed_by=tenant.author,
-    )
+def touch_resource(tenant: Tenant, locked: LockedResource, *, at_once: bool) -> StoredResource:
+    """Give a locked resource a new version, where only its members changed.
+
+    :param at_once: Whether its entry in the trail is all that was left for the end: see :func:`write_with`.
+    """
+    values = {"of_org": tenant.org_id, "of_id": locked.id, "version": locked.version + 1}
+    values |= {"modified_at": tenant.now, "changed_by": tenant.author}
+    if at_once and tenant.db.dialect.name == "postgresql":
+        write_with(tenant, _TOUCH_AT_ONCE, values)
+    else:
+        _TOUCH.run(tenant.db, **values)
     return StoredResource(locked.id, locked.document, locked.active, locked.version + 1, locked.created_at, tenant.now)
 
 
@@ -394,6 +395,7 @@ _UPDATE_AT_ONCE = (
     _writing(*_CONTENT, *_STAMPS).where(resources.c.version == bindparam("read_version")).returning(resources.c.id)
 )
 _ADOPT = Prepared(_writing(*_CONTENT, *_STAMPS, "managed_by"))
+_TOUCH_AT_ONCE = _writing(*_STAMPS).returning(resources.c.id)
 _TOUCH = Prepared(_writing(*_STAMPS))
 
 

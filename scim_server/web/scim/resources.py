@@ -72,7 +72,7 @@ def put_resource(endpoint: str, resource_id: str) -> Response:
     projection = requested_projection(definition)
     check_id(definition, resource_id)
     store, parts = current_site().store, prepare(read_body(), definition, sent.leniences)
-    if_match = sent.headers.get("If-Match")
+    if_match = sent.environ.get("HTTP_IF_MATCH")
 
     def action(tenant: Tenant) -> StoredResource:
         stored = replace_resource(tenant, definition, resource_id, parts, if_match)
@@ -91,7 +91,7 @@ def change_resource(endpoint: str, resource_id: str) -> Response:
     projection = requested_projection(definition)
     check_id(definition, resource_id)
     store, patch = current_site().store, prepare_patch(read_body(), definition, resource_id, sent.leniences)
-    if_match = sent.headers.get("If-Match")
+    if_match = sent.environ.get("HTTP_IF_MATCH")
 
     def action(tenant: Tenant) -> StoredResource | None:
         stored = patch_resource(tenant, definition, resource_id, patch, if_match, sent.leniences)
@@ -114,7 +114,7 @@ def remove_resource(endpoint: str, resource_id: str) -> Response:
     """Delete a resource (RFC 7644 §3.6)."""
     definition, sent = served_definition(endpoint), current_request()
     check_id(definition, resource_id)
-    if_match = sent.headers.get("If-Match")
+    if_match = sent.environ.get("HTTP_IF_MATCH")
     transact(
         current_site().store,
         sent.credentials,
@@ -165,7 +165,7 @@ def resource_response(
 def not_modified(stored: StoredResource) -> Response | None:
     """Return a 304 where the client has this version already (RFC 7644 §3.14)."""
     tag = etag(stored.version, stored.groups)
-    if _matches(current_request().headers.get("If-None-Match"), tag):
+    if _matches(current_request().environ.get("HTTP_IF_NONE_MATCH"), tag):
         return Response(status=304, headers={"ETag": tag})
     return None
 
