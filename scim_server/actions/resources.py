@@ -4,7 +4,7 @@ What a request says is read by a ``prepare`` function before the transaction, an
 more than once: a deadlock runs the action again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -239,64 +239,21 @@ def _patched(
     return orjson.loads(old.document), _State(parts.document, active, parts.password)
 
 
-def replace_at_once(
+def change_at_once(
     store: Store,
     credentials: Credentials,
     definition: ResourceDefinition,
     resource_id: str,
-    parts: Parts,
-    if_match: str | None,
-    projection: Projection,
-) -> StoredResource | None:
-    """Do what :func:`replace_resource` does without a transaction; None where it takes one."""
-    return _change_at_once(
-        store,
-        credentials,
-        definition,
-        resource_id,
-        if_match,
-        projection,
-        lambda read: _replaced(read, parts, definition),
-        "replace",
-    )
-
-
-def patch_at_once(
-    store: Store,
-    credentials: Credentials,
-    definition: ResourceDefinition,
-    resource_id: str,
-    patch: Patch,
+    asked: Parts | Patch,
     if_match: str | None,
     projection: Projection,
     leniences: Leniences,
 ) -> StoredResource | None:
-    """Do what :func:`patch_resource` does without a transaction; None where it takes one."""
-    return _change_at_once(
-        store,
-        credentials,
-        definition,
-        resource_id,
-        if_match,
-        projection,
-        lambda read: _patched(read, patch, definition, leniences),
-        "patch",
-    )
+    """Do what :func:`replace_resource` and :func:`patch_resource` do without a transaction.
 
+    What changes is written in one statement, which finds the version that was read or nothing.
 
-def _change_at_once(
-    store: Store,
-    credentials: Credentials,
-    definition: ResourceDefinition,
-    resource_id: str,
-    if_match: str | None,
-    projection: Projection,
-    change: Callable[[StoredResource], tuple[Document, _State]],
-    verb: str,
-) -> StoredResource | None:
-    """Read a resource, and write what changes in one statement, which finds the version that was read or nothing.
-
-    :return: None where that takes a transaction: for members and passwords, or after somebody else came between.
+    :return: None where it takes a transaction: for members and passwords, or after somebody else came between.
     """
     if definition.is_group or not store.writes_at_once:
         return None
@@ -304,7 +261,10 @@ def _change_at_once(
     def action(tenant: Tenant) -> StoredResource | None:
         read = get_resource(tenant, definition, resource_id, projection)
         _check_version(read, if_match)
-        old, state = change(read)
+        if isinstance(asked, Parts):
+            verb, (old, state) = "replace", _replaced(read, asked, definition)
+        else:
+            verb, (old, state) = "patch", _patched(read, asked, definition, leniences)
         if state.password is not KEPT:
             return None
         if read.active == state.active and same_documents(old, state.document):

@@ -5,14 +5,13 @@ from dataclasses import replace
 from flask import Blueprint, Response
 
 from scim_server.actions.resources import (
+    change_at_once,
     create,
     create_at_once,
     delete,
-    patch_at_once,
     patch_resource,
     prepare,
     prepare_patch,
-    replace_at_once,
     replace_resource,
 )
 from scim_server.protocol.catalog import ResourceDefinition
@@ -78,7 +77,9 @@ def put_resource(endpoint: str, resource_id: str) -> Response:
         stored = replace_resource(tenant, definition, resource_id, parts, if_match)
         return related(tenant, definition, stored, projection)
 
-    stored = replace_at_once(store, sent.credentials, definition, resource_id, parts, if_match, projection)
+    stored = change_at_once(
+        store, sent.credentials, definition, resource_id, parts, if_match, projection, sent.leniences
+    )
     if stored is None:
         stored = transact(store, sent.credentials, action)
     return resource_response(definition, stored, after_write(projection, definition, (parts.document,)))
@@ -99,7 +100,7 @@ def change_resource(endpoint: str, resource_id: str) -> Response:
             return None
         return related(tenant, definition, stored, projection)
 
-    stored = patch_at_once(
+    stored: StoredResource | None = change_at_once(
         store, sent.credentials, definition, resource_id, patch, if_match, projection, sent.leniences
     )
     if stored is None:
