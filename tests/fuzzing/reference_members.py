@@ -54,8 +54,8 @@ class MemberSteps:
 
     def _on_selected(self, op: str, path: str, members: set[str]) -> set[str]:
         """Return the members after an operation on those between the brackets of a path."""
-        kind, named = _KIND.match(path), _NAMED.findall(path)
-        selected = {each for each in members if self.kind_of(each).lower() == kind[1].lower()} if kind else set(named)
+        kind, named = _KIND.match(path), set(_NAMED.findall(path))
+        selected = {each for each in members if self.kind_of(each).lower() == kind[1].lower()} if kind else named
         if op == "remove":
             return members - selected
         if len(named) == 1 and not self.strict:
