@@ -87,7 +87,7 @@ def opened(database_url: str) -> Iterator[Store]:
     try:
         yield store
     finally:
-        store.writer.dispose()
+        store.close()
 
 
 def load_organization(

@@ -4,9 +4,10 @@ The roof: :func:`create_app` wires the floors in their order, ``protocol``, ``st
 ``web``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import orjson
 from flask import Flask, request
@@ -26,6 +27,14 @@ _PACKAGED_SCHEMAS = Path(__file__).parent / "_schemas"
 _SOURCE_SCHEMAS = Path(__file__).parent.parent / "schemas"
 
 
+class _App(Flask):
+    """Flask without a look at each function of each request, whether it is asynchronous: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function itself."""
+        return func
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the WSGI application; the database is connected to with the first request.
 
@@ -34,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or read_settings()
     configure_logging(settings.log_format)
-    app = Flask("scim_server", static_folder=None)
+    app = _App("scim_server", static_folder=None)
     app.request_class = requests.ScimRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False

@@ -139,7 +139,7 @@ def _opened(settings: Settings) -> Iterator[Store]:
             raise SettingError("the database is not at the newest version; run `scim-server db upgrade`")
         yield store
     finally:
-        store.writer.dispose()
+        store.close()
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def running_app(database: Database, **settings: str) -> Iterator[Flask]:
     try:
         yield app
     finally:
-        site_of(app).store.writer.dispose()
+        site_of(app).store.close()
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def opened(
     try:
         yield store
     finally:
-        store.writer.dispose()
+        store.close()
 
 
 def site_of(app: Flask) -> Site:

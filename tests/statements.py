@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, event
 from scim_server.store.tables import TENANT_TABLES
 
 _TENANT_NAMES = frozenset(table.name for table in TENANT_TABLES)
-_NO_STATEMENT = ("BEGIN", "PRAGMA")
+_NO_STATEMENT = ("BEGIN", "COMMIT", "PRAGMA")
 _DEFINING = ("CREATE ", "ALTER ", "DROP ", "PRAGMA ")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2s
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -14,8 +14,7 @@ from scim_server.protocol.projection import Projection, project
 LIST_RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
 
-@dataclass(frozen=True, slots=True)
-class GroupOfUser:
+class GroupOfUser(NamedTuple):
     """A group a user belongs to (RFC 7643 §4.1.2): ``direct``, or through a nested group."""
 
     id: str
@@ -23,8 +22,7 @@ class GroupOfUser:
     direct: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A member of a group; ``type`` is the name of its resource type, served at ``endpoint``."""
 
     id: str
@@ -66,7 +64,7 @@ def etag(version: int, groups: Sequence[GroupOfUser] | None) -> str:
     """
     if not groups:
         return f'W/"{version}"'
-    digest = blake2s(orjson.dumps([[each.id, each.display, each.direct] for each in groups]), digest_size=6)
+    digest = blake2s(orjson.dumps([tuple(each) for each in groups]), digest_size=6)
     return f'W/"{version}.{digest.hexdigest()}"'
 
 
@@ -115,10 +113,11 @@ def _computed(stored: StoredResource, definition: ResourceDefinition, base_url: 
         ]
     if stored.members:
         computed["members"] = [_member(member, base_url) for member in stored.members]
+    created = timestamp(stored.created_at)
     computed["meta"] = {
         "resourceType": definition.name,
-        "created": timestamp(stored.created_at),
-        "lastModified": timestamp(stored.modified_at),
+        "created": created,
+        "lastModified": created if stored.modified_at == stored.created_at else timestamp(stored.modified_at),
         "location": location(base_url, definition, stored.id),
         "version": etag(stored.version, stored.groups),
     }

@@ -16,8 +16,9 @@ from scim_server.protocol.catalog import AttributeDefinition, ResourceDefinition
 from scim_server.protocol.comparison import attribute_key
 from scim_server.protocol.queries import Query
 from scim_server.protocol.replies import StoredResource
+from scim_server.store.driver import Row
 from scim_server.store.memberships import groups_column
-from scim_server.store.prepared import Prepared, Row
+from scim_server.store.prepared import Prepared
 from scim_server.store.resources import (
     COMPUTED_TYPE,
     SHOWN,

@@ -20,7 +20,6 @@ from sqlalchemy import (
     cast,
     delete,
     func,
-    literal,
     literal_column,
     not_,
     or_,
@@ -154,14 +153,20 @@ def _members_of(dialect: str) -> Prepared:
 
 
 def stream_members(tenant: Tenant, group_id: str) -> Iterator[Sequence[Member]]:
-    """Yield the members of a group in chunks, which the database keeps until they are asked for."""
-    endpoints = _endpoints(tenant)
-    statement = _members(tenant.db.dialect.name, literal(tenant.org_id), memberships.c.group_id == group_id)
-    streaming = tenant.db.execution_options(stream_results=True, yield_per=MEMBERS_AT_ONCE)
-    # Closed with the generator: the database keeps the rest for nobody once a client has gone.
-    with streaming.execute(statement) as rows:
-        for chunk in rows.partitions():
-            yield [Member(member_id, kind, endpoints[kind], display) for _, member_id, kind, display in chunk]
+    """Yield the members of a group in the order of their ids, in chunks: each statement starts where the last ended."""
+    endpoints, after = _endpoints(tenant), ""
+    statement = _chunk(tenant.db.dialect.name)
+    while rows := statement.all(tenant.db, org_id=tenant.org_id, group_id=group_id, after=after):
+        yield [Member(member_id, kind, endpoints[kind], display) for _, member_id, kind, display in rows]
+        if len(rows) < MEMBERS_AT_ONCE:
+            return
+        after = rows[-1][1]
+
+
+@cache
+def _chunk(dialect: str) -> Prepared:
+    following = and_(memberships.c.group_id == bindparam("group_id"), memberships.c.member_id > bindparam("after"))
+    return Prepared(_members(dialect, bindparam("org_id"), following).limit(literal_column(str(MEMBERS_AT_ONCE))))
 
 
 def _endpoints(tenant: Tenant) -> dict[str, str]:

@@ -13,9 +13,8 @@ from sqlalchemy import Connection, Dialect, Select
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
-from scim_server.store.session import run_by_driver
+from scim_server.store.driver import Row, is_observed, run_by_driver
 
-Row = Sequence[Any]
 _Process = Callable[[Any], Any]
 
 
@@ -41,10 +40,10 @@ class Prepared:
 
     def all(self, db: Connection, **values: Any) -> Sequence[Row]:
         """Run the statement and return its rows."""
-        if _is_observed(db):
+        if is_observed(db):
             return db.execute(self.statement, values).all()
         compiled = self._compiled.get(db.dialect.name) or self._compile(db)
-        rows: Sequence[Row] = self._run(db, compiled, values).fetchall()
+        rows: Sequence[Row] = self._run(db, compiled, values)
         return _read(rows, compiled.readers) if compiled.readers else rows
 
     def first(self, db: Connection, **values: Any) -> Row | None:
@@ -53,12 +52,12 @@ class Prepared:
 
     def run(self, db: Connection, **values: Any) -> None:
         """Run a statement that returns no rows."""
-        if _is_observed(db):
+        if is_observed(db):
             db.execute(self.statement, values)
             return
         self._run(db, self._compiled.get(db.dialect.name) or self._compile(db), values)
 
-    def _run(self, db: Connection, compiled: _Compiled, values: dict[str, Any]) -> Any:
+    def _run(self, db: Connection, compiled: _Compiled, values: dict[str, Any]) -> Sequence[Row]:
         for name, process in compiled.binders:
             if values.get(name) is not None:
                 values[name] = process(values[name])

@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,18 +17,20 @@ from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import Connection as DatabaseConnection
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from scim_server.protocol.catalog import Catalog
 from scim_server.protocol.errors import UnavailableException
 from scim_server.protocol.profiles import Profile
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
+from scim_server.store.driver import attach_libpq, run_by_driver
+from scim_server.store.pool import Pool
 
 T = TypeVar("T")
 
-_BEGIN = "scim_server_begin"
 # BEGIN IMMEDIATE takes SQLite's write lock at once: a read that upgrades later could fail halfway.
 _WRITE_BEGINS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
 _SNAPSHOT_BEGINS = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
@@ -186,24 +188,32 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A database and what is needed to use it.
+    """A database and what is needed to use it."""
 
-    ``reader`` runs each statement on its own, without BEGIN; ``snapshots`` shows one state of the
-    database to all of its statements.
-    """
-
-    writer: Engine
-    reader: Engine
-    snapshots: Engine
+    pool: Pool
     catalog: Catalog
     clock: Callable[[], datetime] = field(default=utc_now)
     known_tokens: KnownTokens = field(default_factory=lambda: KnownTokens())
     walks: Walks = field(default_factory=lambda: Walks())
 
     @property
+    def dialect(self) -> str:
+        """The name of the database system: ``sqlite`` or ``postgresql``."""
+        return self.pool.engine.dialect.name
+
+    @property
+    def write_begin(self) -> str:
+        """The statement that begins a transaction which writes."""
+        return _WRITE_BEGINS[self.dialect]
+
+    @property
     def writes_at_once(self) -> bool:
         """Whether one statement can change several tables, which spares a transaction its round trips."""
-        return self.writer.dialect.name == "postgresql"
+        return self.dialect == "postgresql"
+
+    def close(self) -> None:
+        """Close the connections to the database that are not in use."""
+        self.pool.close()
 
 
 def open_store(
@@ -230,19 +240,13 @@ def open_store(
             "autocommit": True,
             "options": f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={busy_timeout_ms} -c timezone=UTC",
         }
-    engine = create_engine(address, pool_size=pool_size, max_overflow=0, pool_timeout=busy_timeout_ms / 1000, **options)
+    engine = create_engine(address, poolclass=NullPool, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     else:
-        event.listen(engine, "connect", _prepare_postgresql)
-    event.listen(engine, "begin", _begin)
-    return Store(
-        writer=engine.execution_options(**{_BEGIN: _WRITE_BEGINS[engine.dialect.name]}),
-        snapshots=engine.execution_options(**{_BEGIN: _SNAPSHOT_BEGINS[engine.dialect.name]}),
-        reader=engine,
-        catalog=catalog,
-        clock=clock,
-    )
+        psycopg = engine.dialect.loaded_dbapi
+        event.listen(engine, "connect", lambda connection, record: _prepare_postgresql(connection, record, psycopg))
+    return Store(Pool(engine, pool_size, busy_timeout_ms / 1000), catalog, clock)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -252,48 +256,14 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _prepare_postgresql(connection: Any, _record: object) -> None:
+def _prepare_postgresql(connection: Any, record: ConnectionPoolEntry, psycopg: Any) -> None:
     # A pooler, such as PgBouncer, tells process ids of its own. Each transaction may then run on another connection
     # of the database, which has none of the statements that were prepared on the last.
     (process_id,) = connection.execute("SELECT pg_backend_pid()").fetchone()
-    if process_id != connection.info.backend_pid:
-        connection.prepare_threshold = None
-
-
-def _begin(connection: DatabaseConnection) -> None:
-    """Begin a transaction where one is wanted: both drivers are left to commit each statement by itself."""
-    statement = connection.get_execution_options().get(_BEGIN)
-    if statement is not None:
-        run_by_driver(connection, statement)
-
-
-def run_by_driver(connection: DatabaseConnection, statement: str, parameters: Sequence[Any] = ()) -> Any:
-    """Run a statement by the driver itself, its failures as SQLAlchemy has them; return the driver's cursor.
-
-    :param statement: Its parameters are ``?`` on SQLite, and ``$1``, ``$2`` on PostgreSQL, as it has them itself.
-    :raises DBAPIError: When the database refuses it; a connection that is gone is given up.
-    """
-    driver: Any = connection.connection.driver_connection
-    try:
-        if parameters and connection.dialect.name == "postgresql":
-            return connection.dialect.loaded_dbapi.RawCursor(driver).execute(statement, parameters)
-        return driver.execute(statement, parameters)
-    except Exception as exc:
-        raise _wrapped(connection, statement, exc) from exc
-
-
-def _wrapped(db: DatabaseConnection, sql: str, error: Exception) -> Exception:
-    dbapi = db.dialect.loaded_dbapi
-    if not isinstance(error, dbapi.Error):
-        return error
-    gone = db.dialect.is_disconnect(error, db.connection.dbapi_connection, None)
-    if gone and not db.invalidated:
-        # As SQLAlchemy does: the pool's other connections are as old, and likely as gone.
-        db.engine.pool._invalidate(db.connection, error)
-        db.invalidate(error)
-    return DBAPIError.instance(
-        sql, None, error, dbapi.Error, hide_parameters=True, connection_invalidated=gone, dialect=db.dialect
-    )
+    prepares = process_id == connection.info.backend_pid
+    # psycopg's own would, after a ROLLBACK, deallocate all there are.
+    connection.prepare_threshold = None
+    attach_libpq(connection, record.info, psycopg, prepares=prepares)
 
 
 @contextmanager
@@ -304,7 +274,7 @@ def begin(store: Store, credentials: Credentials, *, write: bool) -> Iterator[Te
 
     :raises UnavailableException: When the database does not answer or stays locked.
     """
-    with _AVAILABLE, store.writer.begin() if write else store.reader.connect() as db:
+    with _AVAILABLE, store.pool.open(store.write_begin if write else None) as db:
         tenant = _tenant(store, credentials, db)
         yield tenant
         write_end(tenant)
@@ -339,7 +309,7 @@ def begin_snapshot(store: Store, credentials: Credentials) -> Iterator[Tenant]:
 
     :raises UnavailableException: When the database does not answer.
     """
-    with _AVAILABLE, store.snapshots.begin() as db:
+    with _AVAILABLE, store.pool.open(_SNAPSHOT_BEGINS[store.dialect]) as db:
         yield _tenant(store, credentials, db)
 
 
@@ -358,7 +328,7 @@ def _tenant(store: Store, credentials: Credentials, db: DatabaseConnection) -> T
 @contextmanager
 def begin_platform(store: Store, *, write: bool) -> Iterator[Platform]:
     """Open the database for what spans organizations; see :func:`begin`."""
-    with _AVAILABLE, store.writer.begin() if write else store.reader.connect() as db:
+    with _AVAILABLE, store.pool.open(store.write_begin if write else None) as db:
         yield Platform(db=db, now=store.clock())
 
 

@@ -161,11 +161,11 @@ def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> C
     :raises UnauthorizedException: When the token is malformed, unknown, expired or revoked, or its
         organization or connection is not active.
     """
-    if not is_well_formed(token):
-        raise UnauthorizedException(detail="the bearer token is malformed; paste it whole, as it was shown")
     digest = key.digest(token)
     known, now = store.known_tokens.get(digest), store.clock()
     if known is None:
+        if not is_well_formed(token):
+            raise UnauthorizedException(detail="the bearer token is malformed; paste it whole, as it was shown")
         asked_at = time.monotonic()
         with begin_platform(store, write=False) as platform:
             found = _LOOK_UP.first(platform.db, digest=digest)

@@ -1,8 +1,8 @@
 """What every request has: an id, a place in the log, a clean path, and errors in the form of its area."""
 
+import os
 import re
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, cast
@@ -121,7 +121,7 @@ def begin_request() -> None:
     sent = current_request()
     sent.started = time.perf_counter()
     request_id = sent.environ.get("HTTP_X_REQUEST_ID")
-    sent.id = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else str(uuid.uuid4())
+    sent.id = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else os.urandom(16).hex()
     sent.own_url = _own_url(sent.scheme, sent.environ.get("HTTP_HOST"), sent.server)
     # RFC 9112 §3.2: a request with an invalid Host is answered with 400.
     if sent.own_url is None and sent.path.startswith("/scim"):

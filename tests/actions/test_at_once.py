@@ -61,7 +61,7 @@ def _outcome(app: Flask, request: Request) -> tuple[int, Any, dict[str, Any]]:
 
 def _plain(value: Any) -> str:
     text = json.dumps(value)
-    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "id", text)
+    text = re.sub(r"\b[0-9a-f]{32}\b|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "id", text)
     text = re.sub(r"W/[^,}]*\.[0-9a-f]{12}", "tag", text)  # Its digest is of ids.
     text = re.sub(r"\$argon2id\$[^'\"]*|\b[0-9a-f]{64}\b|org-\d+", "secret", text)
     text = re.sub(r"20\d\d-\d\d-\d\dT[0-9:.]+Z?", "moment", text)

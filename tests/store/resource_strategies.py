@@ -3,7 +3,8 @@
 import base64
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -319,6 +320,16 @@ def _scim2_models_key(binding: Any, value: str) -> str:
 
 POLICY = ScimPolicy(comparison_key=_scim2_models_key)
 """The policy under which scim2-models compares as we do: userName is prepared as RFC 8265 has it."""
+
+
+@contextmanager
+def undone(connection: Connection) -> Iterator[None]:
+    """Have a transaction that is rolled back."""
+    connection.exec_driver_sql("BEGIN")
+    try:
+        yield
+    finally:
+        connection.rollback()
 
 
 def tenant_of(db: Connection, org_id: str, connection_id: str | None = None, catalog: Catalog = CATALOG) -> Tenant:

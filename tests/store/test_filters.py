@@ -31,6 +31,7 @@ from tests.store.resource_strategies import (
     random_directory,
     random_filter,
     tenant_of,
+    undone,
 )
 
 PER_ROUND = 20
@@ -41,17 +42,16 @@ PER_ROUND = 20
 def connection(database: Database) -> Iterator[Connection]:
     """A connection whose transactions the tests roll back."""
     store = open_store(database.app_url, CATALOG)
-    with store.writer.connect() as db:
+    with store.pool.open() as db:
         yield db
-    store.writer.dispose()
+    store.close()
 
 
 @pytest.fixture
 def db(connection: Connection) -> Iterator[Connection]:
     """A connection in a transaction that is rolled back."""
-    transaction = connection.begin()
-    yield connection
-    transaction.rollback()
+    with undone(connection):
+        yield connection
 
 
 def selected(tenant: Tenant, text: str, definition: ResourceDefinition) -> list[str]:
@@ -91,14 +91,13 @@ def test_sql_selects_what_the_evaluator_selects(
 ) -> None:
     """Every condition is true where scim2-models matches and false, never NULL, elsewhere."""
     directory = random_directory(random)
-    with connection.begin() as transaction:
+    with undone(connection):
         directory.store(connection, "random")
         tenant = tenant_of(connection, "random", connection_id)
         for definition in (USER, GROUP, DEVICES):
             if directory.of(definition):
                 texts = [random_filter(random, definition) for _ in range(PER_ROUND)]
                 _compare_with_evaluator(tenant, texts, definition, directory)
-        transaction.rollback()
 
 
 def _compare_with_evaluator(
@@ -127,7 +126,7 @@ def test_one_group_walked_down_is_what_the_closure_finds(
 ) -> None:
     """A filter naming one group answers from the groups below it what the closure of the organization answers."""
     directory = random_directory(random, 20)
-    with connection.begin() as transaction:
+    with undone(connection):
         directory.store(connection, "random")
         tenant = tenant_of(connection, "random", connection_id)
         for group in directory.of(GROUP):
@@ -142,7 +141,6 @@ def test_one_group_walked_down_is_what_the_closure_finds(
                 ),
             ):
                 assert selected(tenant, walked, USER) == selected(tenant, closed, USER), walked
-        transaction.rollback()
 
 
 def user(number: int, **document: Any) -> Entry:
@@ -469,18 +467,18 @@ def test_an_index_serves_what_identity_providers_look_up(fresh_database: Databas
     pairs = [
         (each.id, users[(5 * number + more) % 2_000].id) for number, each in enumerate(groups) for more in range(50)
     ]
-    with store.writer.begin() as db:
+    with store.pool.open(store.write_begin) as db:
         Directory(users + groups, pairs).store(db, "o")
     owner = create_engine(fresh_database.owner_url, isolation_level="AUTOCOMMIT")
     with owner.connect() as db:
         db.exec_driver_sql("ANALYZE")
     owner.dispose()
-    with store.reader.connect() as db:
+    with store.pool.open() as db:
         for definition, text, sqlite, postgresql in LOOKED_UP:
             plan = plan_of(tenant_of(db, "o"), text, definition)
             assert re.search(sqlite if db.dialect.name == "sqlite" else postgresql, plan), f"{text}\n{plan}"
             assert not re.search(r"SCAN (resources|\w+_row|membership|nested)\b|Seq Scan", plan), f"{text}\n{plan}"
-    store.writer.dispose()
+    store.close()
 
 
 def plan_of(tenant: Tenant, text: str, definition: ResourceDefinition) -> str:

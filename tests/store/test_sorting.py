@@ -30,6 +30,7 @@ from tests.store.resource_strategies import (
     paths_of,
     random_directory,
     tenant_of,
+    undone,
 )
 
 
@@ -37,17 +38,16 @@ from tests.store.resource_strategies import (
 def connection(database: Database) -> Iterator[Connection]:
     """A connection whose transactions the tests roll back."""
     store = open_store(database.app_url, CATALOG)
-    with store.writer.connect() as db:
+    with store.pool.open() as db:
         yield db
-    store.writer.dispose()
+    store.close()
 
 
 @pytest.fixture
 def db(connection: Connection) -> Iterator[Connection]:
     """A connection in a transaction that is rolled back."""
-    transaction = connection.begin()
-    yield connection
-    transaction.rollback()
+    with undone(connection):
+        yield connection
 
 
 def ordered(tenant: Tenant, sort_by: str, descending: bool, definition: ResourceDefinition) -> list[str]:
@@ -99,7 +99,7 @@ SORTED = {
 def test_sql_orders_as_scim2_models_does(connection: Connection, random: Random, connection_id: str | None) -> None:
     """Every attribute orders as SearchRequest.sort has it, in both directions, ties by id."""
     directory = random_directory(random, 14)
-    with connection.begin() as transaction:
+    with undone(connection):
         directory.store(connection, "random")
         tenant = tenant_of(connection, "random", connection_id)
         for definition in (USER, GROUP, DEVICES):
@@ -111,7 +111,6 @@ def test_sql_orders_as_scim2_models_does(connection: Connection, random: Random,
                     with POLICY:
                         expected = [each.id for each in request.sort(models)]
                     assert ordered(tenant, path, order == "descending", definition) == expected, (path, order)
-        transaction.rollback()
 
 
 def test_what_cannot_order_is_what_scim2_models_refuses(db: Connection) -> None:

@@ -89,7 +89,7 @@ _BUDGETS: dict[str, tuple[Ask, int, int]] = {
 def test_a_request_keeps_its_budget(client: Client, name: str) -> None:
     """A request costs no more statements than stated; writes cost more on SQLite, where they have no round trip."""
     ask, status, budget = _BUDGETS[name]
-    if client.organization.store.writer.dialect.name == "sqlite" and not name.startswith(("GET", "list", "find")):
+    if client.organization.store.dialect == "sqlite" and not name.startswith(("GET", "list", "find")):
         budget += 2
     user = client.new_user()
     groups = [client.new_group(members=[user]) for _ in range(3)]

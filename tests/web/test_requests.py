@@ -422,7 +422,7 @@ def test_a_request_id_is_echoed(client: Client, sent: str) -> None:
 def test_a_request_id_of_another_form_is_replaced(client: Client, sent: str) -> None:
     """An X-Request-ID that could mean something elsewhere is not repeated."""
     answered = client.get("/Users", X_Request_ID=sent).headers["X-Request-ID"]
-    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", answered)
+    assert re.fullmatch("[0-9a-f]{32}", answered)
 
 
 @pytest.mark.parametrize("injected", [b"a\r\nSet-Cookie: x=y", b"a\nSet-Cookie: x=y", b"a\rSet-Cookie: x=y", b"a\x00b"])

@@ -197,14 +197,14 @@ def test_a_connection_comes_back_when_the_answer_ends(database: Database, read_o
         client = new_client(app)
         group_id = client.new_group()
         fill(client, group_id, LARGE)
-        pool: Any = site_of(app).store.writer.pool
+        idle = site_of(app).store.pool.idle
         response, rest, _ = started(client, f"/Groups/{group_id}")
-        assert pool.checkedout() == 1
+        assert idle == []
         assert new_client_of(app, client).get("/Users?count=1").status_code == 503
         if read_on:
             assert b"".join(rest).endswith(b"]}")
         response.close()
-        assert pool.checkedout() == 0
+        assert len(idle) == 1
         assert client.get("/Users?count=1").status_code == 200
 
 
@@ -216,12 +216,12 @@ def new_client_of(app: Flask, client: Client) -> Client:
 def test_a_connection_comes_back_when_the_answer_cannot_start(large: tuple[Client, str], app: Flask) -> None:
     """A refusal found out behind the snapshot gives the connection back as well."""
     client, group_id = large
-    pool: Any = site_of(app).store.writer.pool
-    before = pool.checkedout()
+    idle = site_of(app).store.pool.idle
+    before = len(idle)
     assert client.get("/Groups?sortBy=colour").status_code == 400
     assert client.delete(f"/Groups/{group_id}").status_code == 204
     assert client.get(f"/Groups/{group_id}").status_code == 404
-    assert pool.checkedout() == before
+    assert len(idle) == before
 
 
 @pytest.fixture(scope="module")
