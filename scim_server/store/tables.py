@@ -162,6 +162,14 @@ resources = Table(
     UniqueConstraint("org_id", "unique_key", "resource_type", "namespace", name="uq_resources_unique_key"),
     CheckConstraint("kind IN ('role', 'team', 'customerGroup')", name="kind"),
     Index("ix_resources_type", "org_id", "resource_type", "id"),
+    # For the database itself, which asks for the children of each row that is deleted.
+    Index(
+        "ix_resources_parent",
+        "org_id",
+        "parent_id",
+        sqlite_where=text("parent_id IS NOT NULL"),
+        postgresql_where=text("parent_id IS NOT NULL"),
+    ),
     Index(
         "ix_resources_external_id",
         "org_id",

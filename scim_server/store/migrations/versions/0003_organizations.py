@@ -34,11 +34,17 @@ def upgrade() -> None:
         batch.add_column(sa.Column("language", KEY, server_default="en", nullable=False))
         batch.add_column(sa.Column("version", sa.Integer(), server_default="1", nullable=False))
         batch.drop_constraint(op.f("ck_organizations_status"), type_="check")
-        batch.create_check_constraint(
-            op.f("ck_organizations_status"), "status IN ('active', 'suspended', 'deleting')"
-        )
+        batch.create_check_constraint(op.f("ck_organizations_status"), "status IN ('active', 'suspended', 'deleting')")
         batch.create_check_constraint(op.f("ck_organizations_language"), "language IN ('en', 'fr')")
     op.add_column("connections", sa.Column("version", sa.Integer(), server_default="1", nullable=False))
+    op.create_index(
+        "ix_resources_parent",
+        "resources",
+        ["org_id", "parent_id"],
+        unique=False,
+        sqlite_where=sa.text("parent_id IS NOT NULL"),
+        postgresql_where=sa.text("parent_id IS NOT NULL"),
+    )
     op.create_index("ix_trail_actor", "trail", ["org_id", "actor_id", "id"], unique=False)
     op.create_index("ix_trail_action", "trail", ["org_id", "action", "id"], unique=False)
     op.create_table(
