@@ -42,7 +42,7 @@ LANGUAGES = ("en", "fr")
 _NAMES_SHOWN = 20
 
 # NB: no UUID, so that an organization can be named by its slug or by its id.
-_SLUG = re.compile(r"(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+SLUG = re.compile(r"(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class UnknownError(LookupError):
@@ -75,7 +75,7 @@ def create_organization(
 
     :raises ValueError: When the slug is no slug, or taken, or another value is none that is accepted.
     """
-    if not _SLUG.fullmatch(slug):
+    if not SLUG.fullmatch(slug):
         raise ValueError(
             f"{slug!r} is not a slug: 1 to 63 lower-case letters, digits and hyphens, with no hyphen at an end"
         )

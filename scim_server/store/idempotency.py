@@ -44,7 +44,7 @@ def claim(platform: Platform, digest: str, org_id: str, request: str) -> Claim |
     values = {"org_id": org_id, "request": request, "leased_until": claimed.leased_until, "expires_at": expires_at}
     dialect = postgresql if platform.db.dialect.name == "postgresql" else sqlite
     insertion = dialect.insert(idempotency_keys).values(digest=digest, **values).on_conflict_do_nothing()
-    if platform.db.execute(insertion).rowcount:
+    if platform.db.execute(insertion.returning(idempotency_keys.c.digest)).first() is not None:
         return claimed
     # Held, so that of two that come after a lease one claims it, and the other finds it claimed.
     kept = select(idempotency_keys).where(idempotency_keys.c.digest == digest).with_for_update()
@@ -76,8 +76,8 @@ def keep_answer(context: Platform | Tenant, claimed: Claim, answer: bytes) -> No
 
 
 def release(platform: Platform, claimed: Claim) -> None:
-    """Let a request that failed be done again at once."""
-    platform.db.execute(delete(idempotency_keys).where(*_is(claimed)))
+    """Let a request that failed be done again at once; one that was done keeps its answer."""
+    platform.db.execute(delete(idempotency_keys).where(*_is(claimed), idempotency_keys.c.answer.is_(None)))
 
 
 def _is(claimed: Claim) -> tuple[ColumnElement[bool], ...]:
