@@ -34,7 +34,7 @@ from scim_server.store.tokens import DigestKey, TokenRecord, insert_token, revok
 from scim_server.store.trail import record
 
 DEFAULT_CONNECTION = "default"
-SCOPES = ("scim", "scim:read", "scim:write")
+SCOPES = ("scim", "scim:read", "scim:write", "members:read", "members:write", "org:admin", "operator")
 MAX_NAME_LENGTH = 200
 DELETING = "the organization is being deleted; what is left to do is to go on with that"
 
