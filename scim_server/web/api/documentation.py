@@ -67,6 +67,7 @@ def openapi_json() -> bytes:
 @cache
 def document() -> dict[str, Any]:
     """Return the description of the API."""
+    declared_operations = sorted(OPERATIONS, key=lambda each: each.path)
     spec = APISpec(
         title="scim-server",
         version="1",
@@ -75,10 +76,10 @@ def document() -> dict[str, Any]:
         info={"description": _INTRODUCTION},
         servers=[{"url": API_PREFIX}],
         security=[{"bearer": []}],
-        tags=[{"name": name} for name in dict.fromkeys(_tag(each) for each in OPERATIONS)],
+        tags=[{"name": name} for name in dict.fromkeys(_tag(each) for each in declared_operations)],
     )
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    for declared in OPERATIONS:
+    for declared in declared_operations:
         path = _ARGUMENT.sub(r"{\1}", declared.path)
         spec.path(path=path, operations={declared.method.lower(): _described(declared)})
     return spec.to_dict()

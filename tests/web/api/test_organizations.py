@@ -15,7 +15,11 @@ def test_an_organization_is_made_with_what_is_left_out_by_default(operator: ApiC
     answer = operator.post("/organizations", {"slug": slug, "name": " Acme "})
     assert answer.status_code == 201
     assert answer.get_json() == {
-        **{"slug": slug, "name": "Acme", "status": "active", "time_zone": "UTC", "language": "en"},
+        "slug": slug,
+        "name": "Acme",
+        "status": "active",
+        "time_zone": "UTC",
+        "language": "en",
         **{name: answer.get_json()[name] for name in ("id", "created_at")},
     }
     place = answer.headers["Location"].partition("/api/v1")[2]
