@@ -8,10 +8,9 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from scim2_models import NotFoundException
+from scim2_models import ConflictException, NotFoundException
 
 from scim_server.actions.resources import check_version
-from scim_server.protocol.errors import ConflictException
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
 from scim_server.store.connections import (
@@ -116,13 +115,15 @@ def resume_organization(tenant: Tenant, if_match: str | None = None) -> Organiza
     return _change(tenant, "organization.resume", {"status": "active"}, if_match)
 
 
-def begin_deletion(tenant: Tenant, if_match: str | None = None) -> Organization:
-    """Let the organization refuse every request from now on, so that it can be deleted; there is no way back."""
+def begin_deletion(tenant: Tenant, if_match: str | None = None) -> tuple[Organization, bool]:
+    """Let the organization refuse every request from now on, so that it can be deleted; there is no way back.
+
+    :return: Also whether that begins now.
+    """
     organization = _locked(tenant)
     check_version(organization.version, if_match)
-    if organization.status == "deleting":
-        return organization
-    return _store(tenant, "organization.delete", organization, {"status": "deleting"})
+    deleting = _store(tenant, "organization.delete", organization, {"status": "deleting"})
+    return deleting, deleting is not organization
 
 
 def _change(tenant: Tenant, action: str, changes: Mapping[str, Any], if_match: str | None) -> Organization:

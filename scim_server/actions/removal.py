@@ -5,7 +5,7 @@ import time
 from scim_server.actions.organizations import begin_deletion
 from scim_server.store.organizations import Organization
 from scim_server.store.removal import delete_organization_row, delete_some
-from scim_server.store.session import Credentials, Store, Tenant, transact
+from scim_server.store.session import Credentials, KnownTokens, Store, Tenant, transact
 
 BATCH = 1_000
 """How many rows one transaction removes."""
@@ -21,8 +21,10 @@ def delete_organization(
     :raises NotFoundException: When there is none.
     :raises PreconditionFailedException: When ``if_match`` names another version.
     """
+    left, begun = transact(store, credentials, lambda tenant: begin_deletion(tenant, if_match))
+    if begun:
+        time.sleep(KnownTokens.MAX_AGE_S)  # Until then a worker may take its tokens.
     ends_at = time.monotonic() + budget_s
-    left = transact(store, credentials, lambda tenant: begin_deletion(tenant, if_match))
     while not transact(store, credentials, _delete_batch):
         if time.monotonic() >= ends_at:
             return left

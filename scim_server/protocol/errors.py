@@ -13,13 +13,6 @@ class MethodNotAllowedException(SCIMException):
     _default_detail = "This endpoint does not answer this method"
 
 
-class ConflictException(SCIMException):
-    """The state of what is asked for does not allow it now."""
-
-    status = 409
-    _default_detail = "This is not possible now"
-
-
 class UnprocessableException(SCIMException):
     """The request contradicts an earlier one."""
 

@@ -7,10 +7,11 @@ either done and is answered, or was not and is done once the lease has run out.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from scim2_models import ConflictException
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from scim_server.protocol.errors import ConflictException, UnprocessableException
+from scim_server.protocol.errors import UnprocessableException
 from scim_server.store.session import Platform, Tenant
 from scim_server.store.tables import idempotency_keys
 

@@ -2,10 +2,9 @@
 
 import re
 
-from scim2_models import ForbiddenException, NotFoundException
+from scim2_models import ConflictException, ForbiddenException, NotFoundException
 
 from scim_server.actions.organizations import DELETING, SLUG
-from scim_server.protocol.errors import ConflictException
 from scim_server.store.organizations import Organization, find_organization
 from scim_server.store.session import Actor, Credentials, begin_platform
 from scim_server.web.requests import current_request

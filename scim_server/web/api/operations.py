@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 import orjson
 from flask import Blueprint, Response, request
 from marshmallow import Schema, ValidationError
-from scim2_models import NotFoundException
+from scim2_models import ConflictException, NotFoundException
 
 from scim_server.actions.organizations import UnknownError
-from scim_server.protocol.errors import ConflictException, UnsupportedMediaTypeException
+from scim_server.protocol.errors import UnsupportedMediaTypeException
 from scim_server.protocol.idempotency import Answer
 from scim_server.protocol.wire import read_object
 from scim_server.store.connections import ConnectionNameTakenError

@@ -133,7 +133,8 @@ def test_a_change_of_nothing_keeps_the_version(members: ApiClient) -> None:
     """So does one that repeats what is there."""
     user = new_user(members, "ada")
     first = members.get(f"users/{user}").headers["ETag"]
-    for body in ({}, {"attributes": {}}, {"active": True}, {"attributes": {"userName": "ada"}}):
+    bodies: list[dict[str, object]] = [{}, {"attributes": {}}, {"active": True}, {"attributes": {"userName": "ada"}}]
+    for body in bodies:
         assert members.patch(f"users/{user}", body).headers["ETag"] == first
 
 

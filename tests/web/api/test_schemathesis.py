@@ -74,7 +74,7 @@ DESCRIBED.app = SERVED
 
 @DESCRIBED.parametrize()
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_schemathesis_finds_nothing(case: Case, app: Flask, target: Target) -> None:
+def test_schemathesis_finds_nothing(case: Case[Any], app: Flask, target: Target) -> None:
     """Whatever is sent: no failure of the server, no answer that the document does not describe, nothing bad taken."""
     SERVED.app = app
     case.path_parameters.update({name: target.names[name] for name in case.path_parameters})
