@@ -10,7 +10,7 @@ LOCK    := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lock bench bench-large wrk pgbouncer clean
+.PHONY: help run test check openapi lock bench bench-large wrk pgbouncer clean
 
 help:  ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ check: .venv/.dev .venv/.project  ## Lint, formatting, types, and who may import
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+openapi: .venv/.dev .venv/.project  ## Write the description of the API, after a change of it
+	@$(BIN)/python -c 'import sys; from scim_server.web.api.documentation import openapi_json; \
+		import scim_server; sys.stdout.buffer.write(openapi_json())' > schemas/openapi.json
 
 lock: .venv/.dev  ## Re-make the lock files with the newest versions that pyproject.toml allows
 	@$(LOCK) --group build --output-file requirements/run.txt

@@ -16,9 +16,11 @@ from scim_server.config import Settings, read_settings
 from scim_server.logs import configure_logging
 from scim_server.protocol.catalog import Catalog, CatalogError, build_catalog
 from scim_server.protocol.cursors import CursorKey
+from scim_server.protocol.idempotency import AnswerKey
 from scim_server.store.session import Store, open_store
 from scim_server.store.tokens import DigestKey
-from scim_server.web import health, requests
+from scim_server.web import api, health, requests
+from scim_server.web.problems import API_PREFIX
 from scim_server.web.scim import bulk, discovery, me, resources, search
 from scim_server.web.scim.authentication import authenticate_request
 from scim_server.web.site import Site, extension_key
@@ -52,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         store=open_settings_store(settings),
         digest_key=DigestKey.derive(settings.secret_key),
         cursor_key=CursorKey.derive(settings.secret_key),
+        answer_key=AnswerKey.derive(settings.secret_key),
         base_url=settings.base_url,
         max_body_bytes=settings.max_body_bytes,
     )
@@ -65,13 +68,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         resources.blueprint,
     ):
         app.register_blueprint(blueprint, url_prefix=requests.SCIM_PREFIX)
-    app.before_request(_authenticate_scim)
+    app.register_blueprint(api.blueprint, url_prefix=API_PREFIX)
+    app.before_request(_authenticate)
     return app
 
 
-def _authenticate_scim() -> None:
-    """Prove who sends a request to any path under ``/scim``, those that do not exist included."""
-    if request.path.startswith("/scim"):
+def _authenticate() -> None:
+    """Prove who sends a request to any path under ``/scim`` or ``/api``, those that do not exist included."""
+    if request.path.startswith(("/scim", "/api")) and request.path not in api.PUBLIC_PATHS:
         authenticate_request()
 
 
@@ -98,6 +102,8 @@ def load_catalog(schemas_dir: Path | None = None) -> Catalog:
 
 def _json_files(directory: Path) -> Iterator[tuple[str, dict[str, object]]]:
     for path in sorted(directory.glob("*.json")):
+        if path.name == "openapi.json":
+            continue  # It describes the API, and lies beside what describes SCIM.
         try:
             content = orjson.loads(path.read_bytes())
         except (OSError, orjson.JSONDecodeError) as exc:

@@ -26,15 +26,20 @@ from scim2_models import SCIMException, UnauthorizedException
 from scim_server import open_settings_store
 from scim_server.actions.organizations import (
     DEFAULT_CONNECTION,
+    LANGUAGES,
     SCOPES,
     UnknownError,
     change_connection,
+    change_organization,
     create_connection,
     create_organization,
     issue_token,
     operator_credentials,
+    resume_organization,
     revoke,
+    suspend_organization,
 )
+from scim_server.actions.removal import delete_organization
 from scim_server.config import SettingError, Settings, read_database_url, read_settings
 from scim_server.protocol.catalog import CatalogError
 from scim_server.protocol.profiles import PROFILES
@@ -260,15 +265,69 @@ def org() -> None:
     """Organizations, the customers of the portal."""
 
 
+_TIME_ZONE = click.option("--time-zone", help="A time zone of the IANA, such as Europe/Paris.")
+_LANGUAGE = click.option("--language", type=click.Choice(LANGUAGES), help="The language of texts to its people.")
+
+
 @org.command("create")
 @click.argument("slug")
 @click.option("--name", required=True, help="What people read.")
+@_TIME_ZONE
+@_LANGUAGE
 @_command
-def org_create(slug: str, name: str, as_json: bool) -> None:
+def org_create(slug: str, name: str, as_json: bool, **options: str | None) -> None:
     """Create an organization with the connection `default`."""
+    given = {key: value for key, value in options.items() if value is not None}
     with _opened(read_settings()) as store, begin_platform(store, write=True) as platform:
-        organization = create_organization(platform, store, slug, name, actor_id=_actor())
+        organization = create_organization(platform, store, slug, name, actor_id=_actor(), **given)
     _show(asdict(organization), f"Created the organization {slug} with the connection default.", as_json=as_json)
+
+
+@org.command("change")
+@click.argument("org")
+@click.option("--name", help="What people read.")
+@_TIME_ZONE
+@_LANGUAGE
+@_command
+def org_change(org: str, as_json: bool, **options: str | None) -> None:
+    """Change the organization ORG."""
+    given = {key: value for key, value in options.items() if value is not None}
+    with _organization(org, write=True) as (tenant, _):
+        changed = change_organization(tenant, given)
+    _show(asdict(changed), f"Changed the organization {changed.slug}.", as_json=as_json)
+
+
+@org.command("suspend")
+@click.argument("org")
+@_command
+def org_suspend(org: str, as_json: bool) -> None:
+    """Refuse every token of the organization ORG; it holds on every worker within a second."""
+    with _organization(org, write=True) as (tenant, _):
+        changed = suspend_organization(tenant)
+    _show(asdict(changed), f"The organization {changed.slug} is suspended.", as_json=as_json)
+
+
+@org.command("resume")
+@click.argument("org")
+@_command
+def org_resume(org: str, as_json: bool) -> None:
+    """Take the tokens of the suspended organization ORG again."""
+    with _organization(org, write=True) as (tenant, _):
+        changed = resume_organization(tenant)
+    _show(asdict(changed), f"The organization {changed.slug} is active.", as_json=as_json)
+
+
+@org.command("delete")
+@click.argument("org")
+@click.option("--confirm", required=True, help="ORG again: everything in it is removed, for good.")
+@_command
+def org_delete(org: str, confirm: str, as_json: bool) -> None:
+    """Delete the organization ORG with everything in it; run it again to go on after a crash."""
+    if confirm != org:
+        raise ValueError(f"--confirm must name the organization that is deleted for good: --confirm {org}")
+    with _opened(read_settings()) as store:
+        delete_organization(store, operator_credentials(store, org, actor_id=_actor()))
+    _show({"deleted": org}, f"Deleted the organization {org} with everything in it.", as_json=as_json)
 
 
 @org.command("list")
@@ -277,7 +336,7 @@ def org_list(as_json: bool) -> None:
     """List the organizations."""
     with _opened(read_settings()) as store, begin_platform(store, write=False) as platform:
         rows = [asdict(each) for each in list_organizations(platform)]
-    _show(rows, _table(rows, "slug", "name", "status", "created_at"), as_json=as_json)
+    _show(rows, _table(rows, "slug", "name", "status", "time_zone", "language", "created_at"), as_json=as_json)
 
 
 @main.group()

@@ -317,3 +317,29 @@ def test_a_demo_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with demo(tmp_path, "--port", str(free_port())) as (process, told):
         assert told == ["scim-server: .demo: File exists"]
         assert process.wait(STOP_TIMEOUT_S) == 1
+
+
+def test_an_organization_has_a_time_zone_and_a_language(operator: Operator, slug: str) -> None:
+    """Both can be given at once or changed later; what is not named stays."""
+    assert operator.answer("org", "change", slug, "--time-zone", "Europe/Paris")["time_zone"] == "Europe/Paris"
+    changed = operator.answer("org", "change", slug, "--language", "fr", "--name", " Le client ")
+    assert (changed["time_zone"], changed["language"], changed["name"]) == ("Europe/Paris", "fr", "Le client")
+    refusal = operator.refusal("org", "change", slug, "--time-zone", "Mars/Olympus")
+    assert refusal == "'Mars/Olympus' is no time zone of the IANA, such as Europe/Paris or UTC"
+
+
+def test_an_organization_is_suspended_and_resumed(operator: Operator, slug: str) -> None:
+    """The list shows it."""
+    for command, status in (("suspend", "suspended"), ("resume", "active")):
+        assert operator.answer("org", command, slug)["status"] == status
+        assert next(each["status"] for each in operator.answer("org", "list") if each["slug"] == slug) == status
+
+
+def test_an_organization_is_deleted_by_whoever_names_it_twice(operator: Operator, slug: str) -> None:
+    """Without the confirmation nothing happens; with it, nothing is left."""
+    operator.answer("token", "issue", slug)
+    assert operator.refusal("org", "delete", slug, "--confirm", "another").startswith("--confirm must name")
+    assert slug in [each["slug"] for each in operator.answer("org", "list")]
+    assert operator.answer("org", "delete", slug, "--confirm", slug) == {"deleted": slug}
+    assert slug not in [each["slug"] for each in operator.answer("org", "list")]
+    assert operator.refusal("token", "list", slug).startswith(f"there is no organization '{slug}'")

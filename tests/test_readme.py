@@ -88,6 +88,23 @@ def test_the_five_minutes_and_the_extension_run_as_written(tmp_path: Path) -> No
     assert announced["name"] == "Badge"
 
 
+def test_the_walk_through_the_api_runs_as_written(tmp_path: Path) -> None:
+    """An organization, a connection and a user are made; the list and the trail show the user."""
+    port = free_port()
+    with demo(tmp_path, "--port", str(port)):
+        environment = {
+            "SCIM_SERVER_DATABASE_URL": f"sqlite:///{tmp_path}/.demo/scim-server.db",
+            "SCIM_SERVER_SECRET_KEY": (tmp_path / ".demo" / "secret-key").read_text(),
+        }
+        token = CliRunner().invoke(main, ["token", "issue", "demo", "--scope", "operator"], env=environment).stdout
+        script = f"OPERATOR={token}" + "".join(blocks("The API", "sh"))
+        organization, connection, user, users, trail = answers(script, tmp_path, port)
+    assert (organization["slug"], organization["language"], connection["on_existing"]) == ("acme", "fr", "adopt")
+    assert users["items"] == [user]
+    (entry,) = trail["items"]  # type: ignore[misc]
+    assert (entry["action"], entry["resource_id"]) == ("user.create", user["id"])
+
+
 def test_make_run_serves_the_demo_on_the_port_told() -> None:
     """What the tests run is what `make run` does, once it has installed."""
     for arguments, port in (((), "8000"), (("PORT=8001",), "8001")):

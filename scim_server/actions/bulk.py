@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from scim2_models import ConflictException, NotFoundException, SCIMException
 
+from scim_server.actions.conflicts import explained
 from scim_server.actions.resources import (
     Digests,
     create,
@@ -179,8 +180,9 @@ def _run_group(
                 if prepared.finish is not None:
                     stored[at] = prepared.finish(tenant)
     except SCIMException as exc:
+        cause = explained(tenant, exc, bulk.operations[at].parts)
         circle = ConflictException(detail="another operation of this circle of references failed")
-        return {index: _failure(each, exc if index == at else circle, base_url) for index, each in operations}
+        return {index: _failure(each, cause if index == at else circle, base_url) for index, each in operations}
     return {index: _success(each, stored[index], base_url) for index, each in operations}
 
 

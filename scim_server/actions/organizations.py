@@ -4,8 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
+from zoneinfo import available_timezones
 
+from scim2_models import ConflictException, NotFoundException
+
+from scim_server.actions.resources import check_version
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
 from scim_server.store.connections import (
@@ -15,16 +20,28 @@ from scim_server.store.connections import (
     list_connections,
     update_connection,
 )
-from scim_server.store.organizations import Organization, find_organization, insert_organization
+from scim_server.store.organizations import (
+    Organization,
+    find_organization,
+    insert_organization,
+    lock_organization,
+    update_organization,
+)
 from scim_server.store.resources import find_namesake
 from scim_server.store.session import Actor, Credentials, Platform, Store, Tenant, begin_platform, new_id, write_end
 from scim_server.store.tokens import DigestKey, TokenRecord, insert_token, revoke_token
 from scim_server.store.trail import record
 
 DEFAULT_CONNECTION = "default"
-SCOPES = ("scim", "scim:read", "scim:write")
+SCOPES = ("scim", "scim:read", "scim:write", "members:read", "members:write", "org:admin", "operator")
+MAX_NAME_LENGTH = 200
+DELETING = "the organization is being deleted; what is left to do is to go on with that"
 
-_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+LANGUAGES = ("en", "fr")
+_NAMES_SHOWN = 20
+
+# NB: no UUID, so that an organization can be named by its slug or by its id.
+SLUG = re.compile(r"(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class UnknownError(LookupError):
@@ -43,18 +60,28 @@ def operator_credentials(store: Store, slug: str, *, actor_id: str) -> Credentia
     return Credentials(organization.id, Actor("operator", actor_id))
 
 
-def create_organization(platform: Platform, store: Store, slug: str, name: str, *, actor_id: str) -> Organization:
+def create_organization(
+    platform: Platform,
+    store: Store,
+    slug: str,
+    name: str,
+    *,
+    actor_id: str,
+    time_zone: str = "UTC",
+    language: str = "en",
+) -> Organization:
     """Create an organization with its ``default`` connection, which has the lenient profile.
 
-    :raises ValueError: When the slug is no slug, or taken.
+    :raises ValueError: When the slug is no slug, or taken, or another value is none that is accepted.
     """
-    if not _SLUG.fullmatch(slug):
+    if not SLUG.fullmatch(slug):
         raise ValueError(
             f"{slug!r} is not a slug: 1 to 63 lower-case letters, digits and hyphens, with no hyphen at an end"
         )
-    if not name.strip() or len(name) > 200:
-        raise ValueError("the name must have 1 to 200 characters")
-    organization = Organization(new_id(), slug, name.strip(), "active", platform.now)
+    values = _checked({"name": name, "time_zone": time_zone, "language": language})
+    organization = Organization(
+        new_id(), slug, values["name"], "active", platform.now, values["time_zone"], values["language"]
+    )
     insert_organization(platform, organization)
     tenant = Tenant(
         db=platform.db,
@@ -63,10 +90,101 @@ def create_organization(platform: Platform, store: Store, slug: str, name: str, 
         now=platform.now,
         catalog=store.catalog,
     )
-    record(tenant, "organization.create", "Organization", organization.id, {"slug": {"to": slug}})
+    changes = {key: {"to": value} for key, value in {"slug": slug, **values}.items()}
+    record(tenant, "organization.create", "Organization", organization.id, changes)
     create_connection(tenant, DEFAULT_CONNECTION, "lenient")
     write_end(tenant)
     return organization
+
+
+def change_organization(tenant: Tenant, changes: Mapping[str, str], if_match: str | None = None) -> Organization:
+    """Change the name, the time zone or the language of the organization.
+
+    :raises ValueError: When a value is none that is accepted.
+    """
+    return _change(tenant, "organization.change", _checked(changes), if_match)
+
+
+def suspend_organization(tenant: Tenant, if_match: str | None = None) -> Organization:
+    """Let no token of the organization be taken any more, within a second everywhere."""
+    return _change(tenant, "organization.suspend", {"status": "suspended"}, if_match)
+
+
+def resume_organization(tenant: Tenant, if_match: str | None = None) -> Organization:
+    """Let the tokens of a suspended organization be taken again."""
+    return _change(tenant, "organization.resume", {"status": "active"}, if_match)
+
+
+def begin_deletion(tenant: Tenant, if_match: str | None = None) -> tuple[Organization, bool]:
+    """Let the organization refuse every request from now on, so that it can be deleted; there is no way back.
+
+    :return: Also whether that begins now.
+    """
+    organization = _locked(tenant)
+    check_version(organization.version, if_match)
+    deleting = _store(tenant, "organization.delete", organization, {"status": "deleting"})
+    return deleting, deleting is not organization
+
+
+def _change(tenant: Tenant, action: str, changes: Mapping[str, Any], if_match: str | None) -> Organization:
+    organization = _locked(tenant)
+    check_version(organization.version, if_match)
+    if organization.status == "deleting":
+        raise ConflictException(detail=DELETING)
+    return _store(tenant, action, organization, changes)
+
+
+def _locked(tenant: Tenant) -> Organization:
+    organization = lock_organization(tenant)
+    if organization is None:
+        raise NotFoundException(detail="the organization was deleted")
+    return organization
+
+
+def _store(tenant: Tenant, action: str, before: Organization, changes: Mapping[str, Any]) -> Organization:
+    changed = _changed(before, changes)
+    if not changed:
+        return before
+    after = replace(before, **changes, version=before.version + 1)
+    update_organization(tenant, after)
+    record(tenant, action, "Organization", after.id, changed)
+    return after
+
+
+def _changed(before: Organization | ConnectionRecord, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the changes that change something, with the former and the present value."""
+    return {
+        key: {"from": getattr(before, key), "to": value}
+        for key, value in changes.items()
+        if getattr(before, key) != value
+    }
+
+
+def _checked(values: Mapping[str, str]) -> dict[str, str]:
+    """Return what is to be written of an organization, its name without spaces around it.
+
+    :raises ValueError: When a value is none that is accepted.
+    """
+    checked = dict(values)
+    if "name" in checked:
+        checked["name"] = checked["name"].strip()
+        if not checked["name"] or len(checked["name"]) > MAX_NAME_LENGTH:
+            raise ValueError(f"the name must have 1 to {MAX_NAME_LENGTH} characters")
+    if "time_zone" in checked and not is_time_zone(checked["time_zone"]):
+        raise ValueError(f"{checked['time_zone'][:100]!r} is no time zone of the IANA, such as Europe/Paris or UTC")
+    if checked.get("language", "en") not in LANGUAGES:
+        raise ValueError(f"{checked['language'][:100]!r} is not a language; accepted: {', '.join(LANGUAGES)}")
+    return checked
+
+
+def is_time_zone(name: str) -> bool:
+    """Return whether a name is that of a time zone of the IANA."""
+    return name in _time_zones()
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def create_connection(
@@ -78,8 +196,8 @@ def create_connection(
     """
     if profile not in PROFILES:
         raise ValueError(f"{profile!r} is not a client profile; accepted: {', '.join(sorted(PROFILES))}")
-    if not name.strip() or len(name) > 200:
-        raise ValueError("the name of a connection must have 1 to 200 characters")
+    if not name.strip() or len(name) > MAX_NAME_LENGTH:
+        raise ValueError(f"the name of a connection must have 1 to {MAX_NAME_LENGTH} characters")
     rules = asdict(provisioning)
     connection = ConnectionRecord(new_id(), name.strip(), profile, True, tenant.now, **rules)
     insert_connection(tenant, connection)
@@ -88,34 +206,36 @@ def create_connection(
     return connection
 
 
-def change_connection(tenant: Tenant, name: str, changes: Mapping[str, Any]) -> ConnectionRecord:
-    """Change the profile, the rules or the state of a connection; it holds for the next request.
+def change_connection(
+    tenant: Tenant, name_or_id: str, changes: Mapping[str, Any], if_match: str | None = None
+) -> ConnectionRecord:
+    """Change the profile, the rules or the state of a connection; it holds within a second everywhere.
 
     :param changes: New values of ``profile``, ``enabled``, ``on_inactive``, ``on_existing``, ``on_delete``.
-    :raises UnknownError: When the organization has no connection of that name.
+    :raises UnknownError: When the organization has no such connection.
+    :raises PreconditionFailedException: When ``if_match`` names another version.
     """
-    before = get_connection(tenant, name)
-    after = replace(before, **changes)
+    before = get_connection(tenant, name_or_id, lock=True)
+    check_version(before.version, if_match)
+    changed = _changed(before, changes)
+    if not changed:
+        return before
+    after = replace(before, **changes, version=before.version + 1)
     update_connection(tenant, after)
-    changed = {
-        key: {"from": getattr(before, key), "to": value}
-        for key, value in changes.items()
-        if getattr(before, key) != value
-    }
-    if changed:
-        record(tenant, "connection.change", "Connection", after.id, changed)
+    record(tenant, "connection.change", "Connection", after.id, changed)
     return after
 
 
-def get_connection(tenant: Tenant, name: str) -> ConnectionRecord:
-    """Return a connection by its name.
+def get_connection(tenant: Tenant, name_or_id: str, *, lock: bool = False) -> ConnectionRecord:
+    """Return a connection by its id or its name.
 
+    :param lock: Whether its row is held until the transaction ends.
     :raises UnknownError: When the organization has none of that name.
     """
-    connection = find_connection(tenant, name)
+    connection = find_connection(tenant, name_or_id, lock=lock)
     if connection is None:
-        names = ", ".join(each.name for each in list_connections(tenant))
-        raise UnknownError(f"there is no connection {name!r}; the organization has: {names}")
+        names = ", ".join(each.name for each in list_connections(tenant, limit=_NAMES_SHOWN))
+        raise UnknownError(f"there is no connection {name_or_id[:200]!r}; the organization has: {names}")
     return connection
 
 

@@ -260,7 +260,7 @@ def change_at_once(
 
     def action(tenant: Tenant) -> StoredResource | None:
         read = get_resource(tenant, definition, resource_id, projection)
-        _check_version(read, if_match)
+        check_version(read.version, if_match)
         if isinstance(asked, Parts):
             verb, (old, state) = "replace", _replaced(read, asked, definition)
         else:
@@ -283,7 +283,7 @@ def delete(tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_
     :raises PreconditionFailedException: When ``if_match`` names another version.
     """
     locked = delete_resource(tenant, definition, resource_id)
-    _check_version(locked, if_match)
+    check_version(locked.version, if_match)
     if definition.is_user and tenant.provisioning.on_delete == "soft":
         insert_tombstone(tenant, definition, locked)
     unique = definition.unique_attribute
@@ -295,14 +295,17 @@ def _locked(
     tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_match: str | None, joining: Sequence[str] = ()
 ) -> LockedResource:
     locked = lock_resource(tenant, definition, resource_id, joining)
-    _check_version(locked, if_match)
+    check_version(locked.version, if_match)
     return locked
 
 
-def _check_version(locked: LockedResource | StoredResource, if_match: str | None) -> None:
-    """Check ``If-Match`` (RFC 7644 §3.14) against a row that is locked, so nothing comes between."""
+def check_version(version: int, if_match: str | None) -> None:
+    """Check ``If-Match`` (RFC 7644 §3.14) against the version of a row that is locked, so nothing comes between.
+
+    :raises PreconditionFailedException: When it names another version.
+    """
     versions = row_versions(if_match) if if_match is not None else None
-    if versions is not None and locked.version not in versions:
+    if versions is not None and version not in versions:
         raise PreconditionFailedException(
             detail="the resource has changed since that version; read it again, then send the change"
         )

@@ -13,6 +13,13 @@ class MethodNotAllowedException(SCIMException):
     _default_detail = "This endpoint does not answer this method"
 
 
+class UnprocessableException(SCIMException):
+    """The request contradicts an earlier one."""
+
+    status = 422
+    _default_detail = "The request contradicts an earlier one"
+
+
 class UnsupportedMediaTypeException(SCIMException):
     """The body is not JSON."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from scim_server.protocol.provisioning import OnDelete, OnExisting, OnInactive
@@ -30,6 +30,7 @@ class ConnectionRecord:
     on_inactive: OnInactive = "refuse"
     on_existing: OnExisting = "refuse"
     on_delete: OnDelete = "hard"
+    version: int = 1
 
 
 _COLUMNS = (
@@ -41,6 +42,7 @@ _COLUMNS = (
     connections.c.on_inactive,
     connections.c.on_existing,
     connections.c.on_delete,
+    connections.c.version,
 )
 
 
@@ -57,8 +59,8 @@ def insert_connection(tenant: Tenant, record: ConnectionRecord) -> None:
 
 
 def update_connection(tenant: Tenant, record: ConnectionRecord) -> None:
-    """Store the profile, the rules and the state of a connection."""
-    changed = ("profile", "enabled", "on_inactive", "on_existing", "on_delete")
+    """Store the profile, the rules, the state and the version of a connection."""
+    changed = ("profile", "enabled", "on_inactive", "on_existing", "on_delete", "version")
     tenant.db.execute(
         update(connections)
         .where(connections.c.org_id == tenant.org_id, connections.c.id == record.id)
@@ -66,17 +68,21 @@ def update_connection(tenant: Tenant, record: ConnectionRecord) -> None:
     )
 
 
-def list_connections(tenant: Tenant) -> list[ConnectionRecord]:
-    """Return the connections of the organization in the order of their names."""
-    rows = tenant.db.execute(
-        select(*_COLUMNS).where(connections.c.org_id == tenant.org_id).order_by(connections.c.name)
-    )
+def list_connections(tenant: Tenant, *, after: str = "", limit: int | None = None) -> list[ConnectionRecord]:
+    """Return connections of the organization in the order of their names: those after a name, at most so many."""
+    following = (connections.c.org_id == tenant.org_id, connections.c.name > after)
+    rows = tenant.db.execute(select(*_COLUMNS).where(*following).order_by(connections.c.name).limit(limit))
     return [ConnectionRecord(*row) for row in rows]
 
 
-def find_connection(tenant: Tenant, name: str) -> ConnectionRecord | None:
-    """Return the connection of a name."""
-    row = tenant.db.execute(
-        select(*_COLUMNS).where(connections.c.org_id == tenant.org_id, connections.c.name == name)
-    ).first()
-    return None if row is None else ConnectionRecord(*row)
+def find_connection(tenant: Tenant, name_or_id: str, *, lock: bool = False) -> ConnectionRecord | None:
+    """Return the connection of an id, else that of a name.
+
+    :param lock: Whether its row is held until the transaction ends.
+    """
+    named = or_(connections.c.id == name_or_id, connections.c.name == name_or_id)
+    found = select(*_COLUMNS).where(connections.c.org_id == tenant.org_id, named)
+    if lock:
+        found = found.with_for_update(key_share=True)
+    rows = [ConnectionRecord(*row) for row in tenant.db.execute(found)]
+    return next((each for each in rows if each.id == name_or_id), rows[0] if rows else None)

@@ -152,6 +152,14 @@ def _members_of(dialect: str) -> Prepared:
     return Prepared(statement.limit(bindparam("most", type_=BigInteger)))
 
 
+def list_members(tenant: Tenant, group_id: str, *, after: str, limit: int) -> list[Member]:
+    """Return members of a group in the order of their ids: those after an id, at most so many."""
+    endpoints = _endpoints(tenant)
+    following = and_(memberships.c.group_id == group_id, memberships.c.member_id > after)
+    rows = tenant.db.execute(_members(tenant.db.dialect.name, literal(tenant.org_id), following).limit(limit))
+    return [Member(member_id, kind, endpoints[kind], display) for _, member_id, kind, display in rows]
+
+
 def stream_members(tenant: Tenant, group_id: str) -> Iterator[Sequence[Member]]:
     """Yield the members of a group in the order of their ids, in chunks: each statement starts where the last ended."""
     endpoints, after = _endpoints(tenant), ""

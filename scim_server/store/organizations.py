@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from scim_server.store.session import Platform
+from scim_server.store.session import Platform, Tenant
 from scim_server.store.tables import organizations
+
+Status = Literal["active", "suspended", "deleting"]
 
 
 class SlugTakenError(ValueError):
@@ -16,13 +19,20 @@ class SlugTakenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """A customer; ``slug`` is its short name in addresses and on the command line."""
+    """A customer; ``slug`` is its short name in addresses and on the command line.
+
+    ``deleting`` refuses every request but the one that goes on with it; ``time_zone`` is a name of the IANA's,
+    ``language`` that of texts to its people.
+    """
 
     id: str
     slug: str
     name: str
-    status: str
+    status: Status
     created_at: datetime
+    time_zone: str = "UTC"
+    language: str = "en"
+    version: int = 1
 
 
 _COLUMNS = (
@@ -31,7 +41,11 @@ _COLUMNS = (
     organizations.c.name,
     organizations.c.status,
     organizations.c.created_at,
+    organizations.c.time_zone,
+    organizations.c.language,
+    organizations.c.version,
 )
+_CHANGED = ("name", "status", "time_zone", "language", "version")
 
 
 def insert_organization(platform: Platform, organization: Organization) -> None:
@@ -46,13 +60,28 @@ def insert_organization(platform: Platform, organization: Organization) -> None:
         raise SlugTakenError(f"the slug {organization.slug!r} is taken") from exc
 
 
-def list_organizations(platform: Platform) -> list[Organization]:
-    """Return all organizations in the order of their slugs."""
-    rows = platform.db.execute(select(*_COLUMNS).order_by(organizations.c.slug))
-    return [Organization(*row) for row in rows]
+def list_organizations(platform: Platform, *, after: str = "", limit: int | None = None) -> list[Organization]:
+    """Return organizations in the order of their slugs: those after a slug, at most so many."""
+    following = select(*_COLUMNS).where(organizations.c.slug > after).order_by(organizations.c.slug)
+    return [Organization(*row) for row in platform.db.execute(following.limit(limit))]
 
 
-def find_organization(platform: Platform, slug: str) -> Organization | None:
-    """Return the organization with a slug."""
-    row = platform.db.execute(select(*_COLUMNS).where(organizations.c.slug == slug)).first()
+def find_organization(platform: Platform, slug_or_id: str) -> Organization | None:
+    """Return the organization with a slug or an id."""
+    named = or_(organizations.c.slug == slug_or_id, organizations.c.id == slug_or_id)
+    row = platform.db.execute(select(*_COLUMNS).where(named)).first()
     return None if row is None else Organization(*row)
+
+
+def lock_organization(tenant: Tenant) -> Organization | None:
+    """Return the organization of the tenant and hold its row, None where it was deleted a moment ago."""
+    own = select(*_COLUMNS).where(organizations.c.id == tenant.org_id)
+    # What refers to it can be stored meanwhile, as its key does not change.
+    row = tenant.db.execute(own.with_for_update(key_share=True)).first()
+    return None if row is None else Organization(*row)
+
+
+def update_organization(tenant: Tenant, organization: Organization) -> None:
+    """Store what can change of the organization of the tenant."""
+    values = {name: getattr(organization, name) for name in _CHANGED}
+    tenant.db.execute(update(organizations).where(organizations.c.id == tenant.org_id).values(values))

@@ -1,6 +1,7 @@
 """The tables. ``org_id`` leads every key of a tenant table, so the same schema can be partitioned by it.
 
-``organizations`` and ``tokens`` are global: they are what finds the organization of a request.
+``organizations`` and ``tokens`` are global: they are what finds the organization of a request. So is
+``idempotency_keys``, which also holds what operators did across organizations.
 """
 
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -75,9 +77,14 @@ organizations = Table(
     Column("slug", Key, nullable=False),
     Column("name", Text, nullable=False),
     Column("status", Key, nullable=False, server_default="active"),
+    # The name of a time zone of the IANA, and of the language of texts to people.
+    Column("time_zone", Text, nullable=False, server_default="UTC"),
+    Column("language", Key, nullable=False, server_default="en"),
+    Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("slug", name="uq_organizations_slug"),
-    CheckConstraint("status IN ('active', 'suspended')", name="status"),
+    CheckConstraint("status IN ('active', 'suspended', 'deleting')", name="status"),
+    CheckConstraint("language IN ('en', 'fr')", name="language"),
 )
 
 connections = Table(
@@ -92,6 +99,7 @@ connections = Table(
     Column("on_inactive", Key, nullable=False, server_default="refuse"),
     Column("on_existing", Key, nullable=False, server_default="refuse"),
     Column("on_delete", Key, nullable=False, server_default="hard"),
+    Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", Moment, nullable=False),
     PrimaryKeyConstraint("org_id", "id"),
     ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_connections_organizations"),
@@ -154,6 +162,14 @@ resources = Table(
     UniqueConstraint("org_id", "unique_key", "resource_type", "namespace", name="uq_resources_unique_key"),
     CheckConstraint("kind IN ('role', 'team', 'customerGroup')", name="kind"),
     Index("ix_resources_type", "org_id", "resource_type", "id"),
+    # For the database itself, which asks for the children of each row that is deleted.
+    Index(
+        "ix_resources_parent",
+        "org_id",
+        "parent_id",
+        sqlite_where=text("parent_id IS NOT NULL"),
+        postgresql_where=text("parent_id IS NOT NULL"),
+    ),
     Index(
         "ix_resources_external_id",
         "org_id",
@@ -248,7 +264,27 @@ trail = Table(
     PrimaryKeyConstraint("org_id", "id"),
     ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_trail_organizations"),
     Index("ix_trail_resource", "org_id", "resource_id", "id"),
+    Index("ix_trail_actor", "org_id", "actor_id", "id"),
+    Index("ix_trail_action", "org_id", "action", "id"),
+)
+
+# The answers to requests that have an Idempotency-Key. Global: an operator's belong to no organization.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    # Of the key, its actor and its organization: the key itself is kept nowhere.
+    Column("digest", Key, primary_key=True),
+    # The organization that the request was for, '' for none.
+    Column("org_id", Key, nullable=False),
+    # A keyed digest of what was asked for.
+    Column("request", Key, nullable=False),
+    # NULL while the request is under way, for which the lease is given.
+    Column("answer", LargeBinary),
+    Column("leased_until", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index("ix_idempotency_keys_org_id", "org_id"),
+    Index("ix_idempotency_keys_expires_at", "expires_at"),
 )
 
 TENANT_TABLES = (connections, resources, resource_counts, memberships, passwords, tombstones, trail)
-GLOBAL_TABLES = (organizations, tokens)
+GLOBAL_TABLES = (organizations, tokens, idempotency_keys)

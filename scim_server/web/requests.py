@@ -22,6 +22,7 @@ from scim_server.protocol.errors import (
 )
 from scim_server.protocol.profiles import Leniences
 from scim_server.store.session import Credentials
+from scim_server.web.problems import problem
 
 SCIM_PREFIX = "/scim/v2"
 SCIM_MEDIA_TYPE = "application/scim+json"
@@ -96,9 +97,13 @@ def scim_response(body: bytes, status: int = 200, **headers: str) -> Response:
     return ScimResponse(body, status, Headers(fields))
 
 
+def _is_api() -> bool:
+    return request.path.startswith("/api")
+
+
 def scim_error(error: SCIMException) -> Response:
-    """Return an error answer (RFC 7644 §3.12)."""
-    response = scim_response(error_reply(error), error.status)
+    """Return an error answer: as SCIM has it (RFC 7644 §3.12), or as problem details under ``/api``."""
+    response = problem(error) if _is_api() else scim_response(error_reply(error), error.status)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = _challenge(error)
     if isinstance(error, UnavailableException):
@@ -124,7 +129,7 @@ def begin_request() -> None:
     sent.id = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else os.urandom(16).hex()
     sent.own_url = _own_url(sent.scheme, sent.environ.get("HTTP_HOST"), sent.server)
     # RFC 9112 §3.2: a request with an invalid Host is answered with 400.
-    if sent.own_url is None and sent.path.startswith("/scim"):
+    if sent.own_url is None and sent.path.startswith(("/scim", "/api")):
         raise BadRequest("the Host header names no host, such as scim.example.com")
 
 
@@ -169,8 +174,8 @@ def on_scim_exception(error: SCIMException) -> Response:
 
 
 def on_http_exception(error: HTTPException) -> Response | HTTPException:
-    """Render an error of Flask or Werkzeug: a SCIM error under ``/scim``, as it is elsewhere."""
-    if not request.path.startswith("/scim"):
+    """Render an error of Flask or Werkzeug: in the form of ``/scim`` or of ``/api``, as it is elsewhere."""
+    if not request.path.startswith(("/scim", "/api")):
         return error
     if isinstance(error, RequestEntityTooLarge):
         limit = request.max_content_length
@@ -189,6 +194,8 @@ def on_http_exception(error: HTTPException) -> Response | HTTPException:
 
 
 def _unknown_path() -> str:
+    if _is_api():
+        return f"there is no endpoint {request.path[:200]!r}; /api/v1/docs lists those there are"
     return f"there is no endpoint {request.path[:200]!r}; the SCIM base URL ends in {SCIM_PREFIX}"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import current_app
 
 from scim_server.protocol.cursors import CursorKey
+from scim_server.protocol.idempotency import AnswerKey
 from scim_server.store.session import Store
 from scim_server.store.tokens import DigestKey
 from scim_server.web.requests import SCIM_PREFIX, current_request
@@ -19,8 +20,13 @@ class Site:
     store: Store
     digest_key: DigestKey
     cursor_key: CursorKey
+    answer_key: AnswerKey
     base_url: str | None
     max_body_bytes: int
+
+    def url(self) -> str:
+        """Return the URL of the server, without a slash at its end."""
+        return self.base_url or current_request().own_url or ""
 
     def scim_url(self) -> str:
         """Return the SCIM base URL, without a slash at its end."""

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from flask import Blueprint, Response
+from scim2_models import UniquenessException
 
+from scim_server.actions.conflicts import explained
 from scim_server.actions.resources import (
     change_at_once,
     create,
@@ -58,9 +60,13 @@ def create_resource(endpoint: str) -> Response:
             return replace(stored, groups=())  # A user who was just created is in no group.
         return related(tenant, definition, stored, projection)
 
-    stored = create_at_once(store, sent.credentials, definition, parts)
-    if stored is None:
-        stored = transact(store, sent.credentials, action)
+    try:
+        stored = create_at_once(store, sent.credentials, definition, parts)
+        if stored is None:
+            stored = transact(store, sent.credentials, action)
+    except UniquenessException as error:
+        with begin(store, sent.credentials, write=False) as tenant:
+            raise explained(tenant, error, parts) from error
     return resource_response(definition, stored, after_write(projection, definition, (parts.document,)), 201)
 
 

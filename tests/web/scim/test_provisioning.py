@@ -318,3 +318,30 @@ def test_a_circle_takes_nobody_over(client: Client) -> None:
     assert client.read("/Users")["totalResults"] == 1
     unchanged = client.read(f"/Users/{ann}")
     assert (unchanged["active"], unchanged["title"], unchanged["meta"]["version"]) == (False, "Dr", 'W/"1"')
+
+
+def test_a_refusal_says_what_was_found_and_what_helps(app: Flask, client: Client, other: Client) -> None:
+    """The user, who provisions them, and the rule to set; the same in a bulk."""
+    own, idle, foreign = client.new_user("ann"), inactive(client, "bea"), other.new_user("cleo")
+
+    def detail(user_name: str) -> str:
+        response = client.post("/Users", user_body(user_name))
+        (result,) = bulk(client, creation("/Users", "one", user_body(user_name)))
+        assert response.status_code == 409
+        assert result["response"]["detail"] == response.get_json()["detail"]
+        return str(response.get_json()["detail"])
+
+    assert detail("ANN") == (
+        f"userName 'ANN' (compared without case) is that of the user {own}, which this connection provisions: change "
+        "that one by PUT or PATCH"
+    )
+    assert detail("bea") == (
+        f"userName 'bea' (compared without case) is that of the inactive user {idle}, which this connection "
+        "provisions: change that one by PUT or PATCH; to let a POST make it active again, set on_inactive of the "
+        "connection to reactivate"
+    )
+    assert detail("cleo") == (
+        f"userName 'cleo' (compared without case) is that of the user {foreign}, which the connection 'other' "
+        "provisions: to let this connection, 'default', take over such users, set its on_existing to adopt "
+        "(scim-server connection change ORG NAME --on-existing adopt, or in the API), and send it again"
+    )

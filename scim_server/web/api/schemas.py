@@ -1,0 +1,314 @@
+"""What the API takes and answers, as marshmallow schemas: the documentation is made of these."""
+
+from marshmallow import fields, validate
+
+from scim_server.actions.organizations import LANGUAGES
+from scim_server.actions.resources import MAX_PASSWORD_LENGTH
+from scim_server.protocol.profiles import PROFILES
+from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE
+from scim_server.web.api.fields import (
+    Body,
+    Flag,
+    Limit,
+    Moment,
+    choice,
+    identifier,
+    name,
+    slug,
+    text,
+    time_zone,
+)
+
+MAX_MEMBERS = 1_000
+"""How many members one request adds."""
+
+
+class PageQuery(Body):
+    """The page of a list."""
+
+    limit = Limit()
+    cursor = text("Where the page starts: `next_cursor` of the page before; without, the list's beginning.", 4_000)
+
+
+class PageOf(Body):
+    """A page of a list; the Link header names the next one too (RFC 8288)."""
+
+    next_cursor = fields.String(allow_none=True, required=True, metadata={"description": "null on the last page."})
+
+
+class Organization(Body):
+    """An organization, the customer of the portal."""
+
+    id = identifier("Given by the server.", required=True)
+    slug = slug("Its short name, in addresses; it does not change.", required=True)
+    name = name("What people read.", required=True)
+    status = choice(
+        "`suspended` refuses its tokens; `deleting` refuses everything but to go on with that.",
+        *("active", "suspended", "deleting"),
+        required=True,
+    )
+    time_zone = time_zone(required=True)
+    language = choice("The language of texts to its people.", *LANGUAGES, required=True)
+    created_at = Moment(required=True)
+
+
+class NewOrganization(Body):
+    """An organization to create; it gets a connection `default`."""
+
+    slug = slug("Its short name, in addresses; it does not change.", required=True)
+    name = name("What people read.", required=True)
+    time_zone = time_zone(load_default="UTC")
+    language = choice("The language of texts to its people.", *LANGUAGES, load_default="en")
+
+
+class OrganizationChanges(Body):
+    """What is to change of an organization; what is left out stays."""
+
+    name = name("What people read.")
+    time_zone = time_zone()
+    language = choice("The language of texts to its people.", *LANGUAGES)
+
+
+class Confirmation(Body):
+    """The slug of the organization that is deleted for good."""
+
+    confirm = slug("Must be the slug of the organization.", required=True)
+
+
+class Organizations(PageOf):
+    """Organizations in the order of their slugs."""
+
+    items = fields.List(fields.Nested(Organization()), required=True)
+
+
+def _rules(**options: object) -> dict[str, fields.String]:
+    return {
+        "on_inactive": choice("What a POST of an inactive user's userName does.", *ON_INACTIVE, **options),
+        "on_existing": choice("What a POST of the userName of somebody else's user does.", *ON_EXISTING, **options),
+        "on_delete": choice("What a DELETE of a user leaves: nothing, or a tombstone.", *ON_DELETE, **options),
+    }
+
+
+_PROFILE = "How far requests may depart from the RFCs."
+_Rules = Body.from_dict({**_rules()}, name="Rules")
+_RequiredRules = Body.from_dict({**_rules(required=True)}, name="RequiredRules")
+
+
+class Connection(_RequiredRules):  # type: ignore[misc, valid-type]
+    """A connection: one identity provider or HR system of an organization."""
+
+    id = identifier("Given by the server.", required=True)
+    name = name("Unique in its organization.", required=True)
+    profile = choice(_PROFILE, *sorted(PROFILES), required=True)
+    enabled = Flag(required=True, metadata={"description": "Whether its tokens are taken."})
+    created_at = Moment(required=True)
+
+
+class NewConnection(_Rules):  # type: ignore[misc, valid-type]
+    """A connection to create; its rules are the first of those accepted, where they are left out."""
+
+    name = name("Unique in its organization.", required=True)
+    profile = choice(_PROFILE, *sorted(PROFILES), load_default="lenient")
+
+
+class ConnectionChanges(_Rules):  # type: ignore[misc, valid-type]
+    """What is to change of a connection, on every worker within a second; what is left out stays."""
+
+    profile = choice(_PROFILE, *sorted(PROFILES))
+    enabled = Flag(metadata={"description": "Whether its tokens are taken."})
+
+
+class Connections(PageOf):
+    """Connections in the order of their names."""
+
+    items = fields.List(fields.Nested(Connection()), required=True)
+
+
+class ResourceQuery(PageQuery):
+    """Which users or groups are listed, in the order of their ids."""
+
+    filter = text('A filter of SCIM (RFC 7644 §3.4.2.2), such as `userName sw "a"`.')
+    search = text("A text that a name or an address holds, compared without case.")
+
+
+_ATTRIBUTES = "The attributes that the SCIM schemas declare, extensions under their URNs (RFC 7643 §4)."
+
+
+class Resource(Body):
+    """What users and groups have in common.
+
+    Who created and changed it last is the id of a connection, or else that of a token or an operator's name.
+    """
+
+    id = identifier("Given by the server.", required=True)
+    attributes = fields.Dict(keys=fields.String(), required=True, metadata={"description": _ATTRIBUTES})
+    created_at = Moment(required=True)
+    modified_at = Moment(required=True)
+    created_by = fields.String(allow_none=True, required=True)
+    changed_by = fields.String(allow_none=True, required=True)
+    managed_by = fields.String(
+        allow_none=True, required=True, metadata={"description": "The id of the connection that provisions it."}
+    )
+
+
+class GroupOfUser(Body):
+    """A group that a user is in, directly or through another group."""
+
+    id = identifier("That of the group.", required=True)
+    display = fields.String(required=True)
+    direct = Flag(required=True)
+
+
+class User(Resource):
+    """A user as the members of the organization see them."""
+
+    active = Flag(required=True, metadata={"description": "Whether they have access."})
+    groups = fields.List(fields.Nested(GroupOfUser()), required=True)
+
+
+class Group(Resource):
+    """A group; its members are listed by themselves."""
+
+
+class Users(PageOf):
+    """Users in the order of their ids."""
+
+    items = fields.List(fields.Nested(User()), required=True)
+    total = fields.Integer(required=True, metadata={"description": "How many there are on all pages."})
+
+
+class Groups(PageOf):
+    """Groups in the order of their ids."""
+
+    items = fields.List(fields.Nested(Group()), required=True)
+    total = fields.Integer(required=True, metadata={"description": "How many there are on all pages."})
+
+
+_PASSWORD = {"description": "Kept as a digest, and never shown."}
+
+
+class NewGroup(Body):
+    """A group to create."""
+
+    attributes = fields.Dict(keys=fields.String(), required=True, metadata={"description": _ATTRIBUTES})
+
+
+class NewUser(NewGroup):
+    """A user to create."""
+
+    active = Flag(load_default=True)
+    password = fields.String(validate=validate.Length(1, MAX_PASSWORD_LENGTH), load_only=True, metadata=_PASSWORD)
+
+
+class GroupChanges(Body):
+    """What is to change of a group: an attribute is replaced, or removed by null; what is left out stays."""
+
+    attributes = fields.Dict(keys=fields.String(), metadata={"description": _ATTRIBUTES})
+
+
+class UserChanges(GroupChanges):
+    """What is to change of a user: an attribute is replaced, or removed by null; what is left out stays."""
+
+    active = Flag(metadata={"description": "false ends their access and keeps their record."})
+    password = fields.String(
+        validate=validate.Length(1, MAX_PASSWORD_LENGTH), allow_none=True, load_only=True, metadata=_PASSWORD
+    )
+
+
+class Member(Body):
+    """A member of a group."""
+
+    id = identifier("That of the user or group.", required=True)
+    type = fields.String(required=True, metadata={"description": "User or Group."})
+    display = fields.String(allow_none=True, required=True)
+
+
+class Members(PageOf):
+    """Members in the order of their ids."""
+
+    items = fields.List(fields.Nested(Member()), required=True)
+
+
+class NewMembers(Body):
+    """Members to add; who is one already stays one."""
+
+    members = fields.List(
+        identifier("That of a user or group."), required=True, validate=validate.Length(1, MAX_MEMBERS)
+    )
+
+
+class TrailQuery(PageQuery):
+    """Which entries of the trail are listed."""
+
+    resource = text("The id of what was changed.")
+    actor = text("Who did it: the id of a token or user, or an operator's name.")
+    action = text("What was done, such as `user.create`.")
+    since = Moment(metadata={"description": "The first moment."})
+    until = Moment(metadata={"description": "The moment after the last."})
+
+
+class Entry(Body):
+    """An entry of the trail: who did what to which resource, and what changed."""
+
+    id = identifier("Given by the server; ids rise with time.", required=True)
+    at = Moment(required=True)
+    actor_kind = fields.String(required=True, metadata={"description": "token, user or operator."})
+    actor_id = fields.String(required=True)
+    connection_id = fields.String(allow_none=True, required=True)
+    request_id = fields.String(allow_none=True, required=True)
+    action = fields.String(required=True)
+    resource_type = fields.String(allow_none=True, required=True)
+    resource_id = fields.String(allow_none=True, required=True)
+    changes = fields.Dict(
+        keys=fields.String(), required=True, metadata={"description": "The former and the present value of each."}
+    )
+
+
+class Trail(PageOf):
+    """Entries of the trail, newest first."""
+
+    items = fields.List(fields.Nested(Entry()), required=True)
+
+
+class UserCounts(Body):
+    """How many users have access, and how many have not."""
+
+    active = fields.Integer(required=True)
+    inactive = fields.Integer(required=True)
+
+
+class Activity(Body):
+    """What is known of a connection's use."""
+
+    id = identifier("That of the connection.", required=True)
+    name = fields.String(required=True)
+    enabled = Flag(required=True)
+    live_tokens = fields.Integer(required=True, metadata={"description": "Neither revoked nor expired."})
+    last_used_at = Moment(allow_none=True, required=True, metadata={"description": "To the minute."})
+
+
+class Statistics(Body):
+    """What an organization holds."""
+
+    users = fields.Nested(UserCounts(), required=True)
+    groups = fields.Integer(required=True)
+    connections = fields.List(fields.Nested(Activity()), required=True)
+
+
+class FieldError(Body):
+    """What is wrong with one field: of the body by a JSON Pointer, else by the name of a parameter or header."""
+
+    pointer = fields.String()
+    parameter = fields.String()
+    header = fields.String()
+    detail = fields.String(required=True)
+
+
+class Problem(Body):
+    """An error (RFC 9457)."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    errors = fields.List(fields.Nested(FieldError()))

@@ -1,0 +1,140 @@
+"""Nothing of an organization shows in another through the API, and nobody without a token sees anything."""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from scim_server.actions.organizations import issue_token
+from scim_server.store.session import begin
+from scim_server.web.api.operations import OPERATIONS, Operation
+from scim_server.web.problems import API_PREFIX
+from tests.api import ApiClient, api_client, problem_of
+from tests.directory import KEY, NOBODY, Client, contents, new_client, unique
+
+pytestmark = pytest.mark.usefixtures("both_paths")
+
+MARK = "zzmarkofanother"
+SCOPES = ("members:read", "members:write", "org:admin")
+BODIES: dict[str, dict[str, object]] = {
+    "create_an_organization": {"slug": "taken", "name": "taken"},
+    "change_an_organization": {"name": "taken"},
+    "delete_an_organization": {"confirm": "?"},
+    "create_a_connection": {"name": "taken"},
+    "change_a_connection": {"enabled": False},
+    "create_user": {"attributes": {"userName": "taken"}},
+    "change_user": {"active": False},
+    "create_group": {"attributes": {"displayName": "taken"}},
+    "change_group": {"attributes": {"displayName": "taken"}},
+    "add_members": {"members": [NOBODY]},
+}
+
+
+@pytest.fixture
+def other(app: Flask) -> Client:
+    """A client of SCIM of another organization, with a user and a group whose every value is marked."""
+    client = new_client(app)
+    user = client.new_user(f"{MARK}-user", externalId=MARK)
+    client.new_group(f"{MARK}-group", [user], externalId=MARK)
+    return client
+
+
+@pytest.fixture
+def ids(other: Client) -> dict[str, str]:
+    """What the paths of the API name in the other organization."""
+    user, group = (other.read(f"/{endpoint}")["Resources"][0]["id"] for endpoint in ("Users", "Groups"))
+    return {"connection": other.connection.id, "user": user, "group": group, "member": user}
+
+
+@pytest.fixture
+def own(app: Flask) -> ApiClient:
+    """A client with every scope there is but that of operators."""
+    return api_client(app, *SCOPES)
+
+
+def _answers(client: ApiClient, organization: str, ids: dict[str, str]) -> Iterator[tuple[Operation, TestResponse]]:
+    """Yield the answer of every operation to a request for these."""
+    values = {"organization": organization, **ids}
+    for each in OPERATIONS:
+        # An operation with a new kind of argument or a body needs values here: KeyError otherwise.
+        path = re.sub(r"<(\w+)>", lambda match: values[match[1]], each.path)
+        body = BODIES[each.name] if each.body is not None else None
+        if each.name == "delete_an_organization":
+            body = {"confirm": organization}
+        yield each, client.send(each.method, path, body)
+
+
+@pytest.mark.parametrize("named_by", ["slug", "id"])
+def test_another_organization_is_as_one_that_does_not_exist(
+    own: ApiClient, other: Client, ids: dict[str, str], named_by: str
+) -> None:
+    """Every operation answers the same 404, by slug and by id, and changes nothing."""
+    before = contents(other)
+    named = getattr(other.organization, named_by)
+    missing = unique("missing") if named_by == "slug" else NOBODY
+    nothing = _answers(own, missing, ids)
+    for (each, there), (_, not_there) in zip(_answers(own, named, ids), nothing, strict=True):
+        assert MARK not in there.text
+        if "<organization>" not in each.path:
+            continue
+        problem_of(there, 404)
+        assert there.text.replace(named, "?") == not_there.text.replace(missing, "?"), each.name
+    assert contents(other) == before
+
+
+def test_what_is_in_another_organization_is_not_in_the_own(own: ApiClient, other: Client, ids: dict[str, str]) -> None:
+    """Its ids name nothing here, whatever the operation: 404, or as for an id that nothing has."""
+    before = contents(other)
+    missing = dict.fromkeys(ids, NOBODY)
+    both = (_answers(own, own.organization.slug, each) for each in (ids, missing))
+    seen = 0
+    for (each, there), (_, not_there) in zip(*both, strict=True):
+        assert MARK not in there.text, each.name
+        if any(f"<{name}>" in each.path for name in ids):
+            assert there.status_code == not_there.status_code == 404, each.name
+            seen += 1
+    assert seen >= 10
+    assert contents(other) == before
+
+
+def test_no_filter_and_no_search_finds_another_organization(own: ApiClient, other: Client) -> None:
+    """Nor does the trail."""
+    for path in (f"users?search={MARK}", f"groups?search={MARK}", f'users?filter=externalId eq "{MARK}"'):
+        assert own.read(path)["total"] == 0
+    (user,) = other.read("/Users")["Resources"]
+    assert own.read(f"trail?resource={user['id']}")["items"] == []
+    group = own.made("groups", {"attributes": {"displayName": "own"}})["id"]
+    problem_of(own.post(f"groups/{group}/members", {"members": [user["id"]]}), 400)
+
+
+def test_a_cursor_of_another_organization_is_none(app: Flask, own: ApiClient) -> None:
+    """A page starts where a cursor of the same organization says."""
+    other = api_client(app, *SCOPES)
+    for client, _ in itertools.product((own, other), range(2)):
+        client.made("groups", {"attributes": {"displayName": unique("group")}})
+    cursor = other.read("groups?limit=1")["next_cursor"]
+    assert own.get(f"groups?limit=1&cursor={cursor}").status_code == 400
+
+
+def test_no_operation_answers_without_a_token(app: Flask, other: Client, ids: dict[str, str]) -> None:
+    """Nor with the token of SCIM, where it is one of the same organization."""
+    before = contents(other)
+    nobody = ApiClient(app.test_client(), other.organization, "none")
+    for _, answer in _answers(nobody, other.organization.slug, ids):
+        problem_of(answer, 401)
+    scim = ApiClient(app.test_client(), other.organization, other.token)
+    for _, answer in _answers(scim, other.organization.slug, ids):
+        problem_of(answer, 403)
+    assert contents(other) == before
+
+
+def test_the_token_of_a_person_reaches_nothing(app: Flask, other: Client) -> None:
+    """It is for /Me alone."""
+    store = other.organization.store
+    with begin(store, other.organization.operator, write=True) as tenant:
+        token = issue_token(tenant, KEY, "default", "me", None, f"{MARK}-user")[1]
+    answer = app.test_client().get(f"{API_PREFIX}/organizations", headers={"Authorization": f"Bearer {token}"})
+    problem_of(answer, 403)

@@ -1,0 +1,87 @@
+"""Schemathesis, which makes requests of the OpenAPI document and judges each answer by it, finds nothing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, settings
+from schemathesis.config import SchemathesisConfig
+from schemathesis.generation.case import Case
+
+from scim_server.web.api.documentation import document
+from tests.api import ApiClient, api_client
+from tests.databases import only_postgresql
+from tests.directory import new_client
+
+# On SQLite it takes as long again, and finds the same.
+pytestmark = only_postgresql
+
+CONFIG = SchemathesisConfig.from_dict(
+    {
+        "generation": {
+            "max-examples": 10,
+            "deterministic": True,
+            "with-security-parameters": False,
+            "database": "none",
+        },
+        # The phase of boundary values takes four times as long; run by hand, it found nothing more.
+        "phases": {"stateful": {"enabled": False}, "coverage": {"enabled": False}},
+        "checks": {
+            # What a schema cannot say is refused too: a time zone of Mars, a userName that is taken, a bad filter.
+            "positive_data_acceptance": {"enabled": False},
+            # It sends each request twice more; tests/web/api/test_isolation.py sends one of each without a token.
+            "ignored_auth": {"enabled": False},
+        },
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An organization with something of each kind, and an operator of the server."""
+
+    operator: ApiClient
+    names: dict[str, str]
+
+
+@pytest.fixture
+def target(app: Flask) -> Target:
+    """What the paths name; without it, every answer would be a 404."""
+    admin = api_client(app, "org:admin")
+    scim = new_client(app, admin.organization)
+    user = scim.new_user()
+    names = {
+        "organization": admin.organization.slug,
+        "connection": scim.connection.id,
+        "user": user,
+        "group": scim.new_group(members=[user]),
+        "member": user,
+    }
+    return Target(api_client(app, "operator"), names)
+
+
+class Served:
+    """The app of the test that runs, as a WSGI application that is there when the tests are collected."""
+
+    app: Flask
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        return self.app(environ, start_response)
+
+
+SERVED = Served()
+# As it is served: tests/web/api/test_documentation.py compares both.
+DESCRIBED = schemathesis.openapi.from_dict(document(), config=CONFIG)
+DESCRIBED.app = SERVED
+
+
+@DESCRIBED.parametrize()
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_schemathesis_finds_nothing(case: Case[Any], app: Flask, target: Target) -> None:
+    """Whatever is sent: no failure of the server, no answer that the document does not describe, nothing bad taken."""
+    SERVED.app = app
+    case.path_parameters.update({name: target.names[name] for name in case.path_parameters})
+    case.call_and_validate(headers={"Authorization": f"Bearer {target.operator.token}"})
