@@ -18,8 +18,8 @@ from scim_server.protocol.cursors import CursorKey
 from scim_server.store.session import Store, open_store
 from scim_server.store.tokens import DigestKey
 from scim_server.web import health, requests
+from scim_server.web.authentication import authenticate_request
 from scim_server.web.scim import bulk, discovery, me, resources, search
-from scim_server.web.scim.authentication import authenticate_request
 from scim_server.web.site import Site, extension_key
 
 _PACKAGED_SCHEMAS = Path(__file__).parent / "_schemas"
@@ -41,8 +41,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.strict_slashes = False
     app.extensions[extension_key()] = Site(
         store=open_settings_store(settings),
-        digest_key=DigestKey.derive(settings.secret_key),
-        cursor_key=CursorKey.derive(settings.secret_key),
+        digest_key=DigestKey.derive(settings.secret_key, settings.previous_secret_key),
+        cursor_key=CursorKey.derive(settings.secret_key, settings.previous_secret_key),
         base_url=settings.base_url,
         max_body_bytes=settings.max_body_bytes,
     )
@@ -56,13 +56,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         resources.blueprint,
     ):
         app.register_blueprint(blueprint, url_prefix=requests.SCIM_PREFIX)
-    app.before_request(_authenticate_scim)
+    app.before_request(_authenticate)
     return app
 
 
-def _authenticate_scim() -> None:
-    """Prove who sends a request to any path under ``/scim``, those that do not exist included."""
-    if request.path.startswith("/scim"):
+def _authenticate() -> None:
+    """Prove who sends a request to any path under ``/scim`` and ``/api/v1``, those that do not exist included."""
+    if request.path.startswith(("/scim", "/api/v1")):
         authenticate_request()
 
 

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from scim_server import create_app
-from scim_server.actions.organizations import create_connection, create_organization, issue_token, revoke
+from scim_server.actions.organizations import create_connection, create_organization
+from scim_server.actions.tokens import issue_token, revoke
 from scim_server.config import read_settings
 from scim_server.protocol.catalog import GROUP_URN, USER_URN, Catalog
 from scim_server.protocol.patch import PATCH_OP_URN

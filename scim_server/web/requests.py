@@ -15,6 +15,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEnti
 from werkzeug.sansio.utils import get_current_url, get_host
 
 from scim_server.protocol.errors import (
+    InsufficientScopeException,
     MethodNotAllowedException,
     UnavailableException,
     UriTooLongException,
@@ -101,6 +102,9 @@ def scim_error(error: SCIMException) -> Response:
     response = scim_response(error_reply(error), error.status)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = _challenge(error)
+    if isinstance(error, InsufficientScopeException):
+        challenge = f'Bearer realm="scim", error="insufficient_scope", scope="{error.scope}"'
+        response.headers["WWW-Authenticate"] = challenge
     if isinstance(error, UnavailableException):
         response.headers["Retry-After"] = _RETRY_AFTER_S
     return response
@@ -152,9 +156,9 @@ def finish_request(response: Response) -> Response:
         "duration_ms": round((time.perf_counter() - sent.started) * 1000, 2),
     }
     credentials: Credentials | None = getattr(sent, "credentials", None)
-    if credentials is not None and credentials.actor.connection is not None:
-        fields["organization"] = credentials.org_id
-        fields["connection"] = credentials.actor.connection.id
+    if credentials is not None:
+        fields["organization"] = credentials.org_id or None
+        fields["connection"] = credentials.actor.connection.id if credentials.actor.connection else None
         if sent.leniences.counts:
             fields["leniences"] = dict(sent.leniences.counts)
     log.info("request", **fields)

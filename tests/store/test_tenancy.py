@@ -136,6 +136,7 @@ def test_the_organization_leads_every_key_of_a_tenant_table() -> None:
     assert {table.name for table in metadata.sorted_tables if "org_id" in table.c} == {
         *(table.name for table in TENANT_TABLES),
         "tokens",
+        "oauth_clients",
     }
 
 
