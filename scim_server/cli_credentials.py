@@ -5,7 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 import click
+import orjson
 
+from scim_server.actions.clients import (
+    AUTH_METHODS,
+    GRANT_TYPES,
+    Registration,
+    create_client,
+    disable_client,
+    rotate_secret,
+)
 from scim_server.actions.organizations import DEFAULT_CONNECTION, UnknownError
 from scim_server.actions.tokens import (
     cancel_rotation,
@@ -18,9 +27,10 @@ from scim_server.actions.tokens import (
 )
 from scim_server.config import Settings, read_settings
 from scim_server.protocol.scopes import ACCEPTED, OPERATOR
+from scim_server.store.clients import OAuthClient, list_clients
 from scim_server.store.connections import list_connections
 from scim_server.store.session import Actor, Credentials, Tenant, begin, begin_platform
-from scim_server.store.tokens import DigestKey, find_token, revoke_token
+from scim_server.store.tokens import DigestKey, count_by_key, find_token, revoke_token
 from scim_server.terminal import actor_name, command, opened, organization, show, table
 
 
@@ -178,15 +188,124 @@ def rotate_cancel(org: str, token_id: str, as_json: bool) -> None:
     show(asdict(record), f"Revoked {record.id}; {record.replaces_id} stays.", as_json=as_json)
 
 
-def _kept_keys(rows: list[dict[str, Any]]) -> int:
-    return sum(row["uses"] for row in rows if row["key"] != "current")
-
-
 @click.group()
 def client() -> None:
     """OAuth clients: what asks for its tokens at /oauth/token."""
 
 
+@client.command("create")
+@click.argument("org")
+@click.argument("name")
+@click.option("--connection", "connection_name", help="The connection its tokens are for.  [default: default]")
+@click.option("--no-connection", is_flag=True, help="For the portal's back end, which calls the API and no SCIM.")
+@click.option(
+    "--auth",
+    "auth_method",
+    type=click.Choice(AUTH_METHODS),
+    default="client_secret",
+    show_default=True,
+    help="How it proves itself; federated is by another issuer, as Entra's workload identity.",
+)
+@click.option("--scope", default="scim", show_default=True, help=f"One or several of: {', '.join(ACCEPTED)}.")
+@click.option(
+    "--grant", "grant_types", multiple=True, type=click.Choice(GRANT_TYPES), help="[default: client_credentials]"
+)
+@click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where /oauth/authorize leads back to.")
+@click.option("--jwks", type=click.File("rb"), help="A file with its public keys, as a JWK Set.")
+@click.option("--jwks-uri", help="Where its public keys are published.")
+@click.option("--issuer", help="iss of a federated assertion.")
+@click.option("--subject", help="sub of a federated assertion.")
+@click.option("--audience", help="aud of a federated assertion.")
+@command
+def client_create(
+    org: str, connection_name: str | None, no_connection: bool, jwks: Any, as_json: bool, **asked: Any
+) -> None:
+    """Register a client NAME of the organization ORG; print its id, and its secret this once."""
+    if no_connection and connection_name:
+        raise click.UsageError("either --connection or --no-connection")
+    registration = Registration(
+        **{**asked, "grant_types": asked["grant_types"] or ("client_credentials",)},
+        connection_name=None if no_connection else connection_name or DEFAULT_CONNECTION,
+        jwks=None if jwks is None else _json(jwks.read()),
+    )
+    with organization(org, write=True) as (tenant, settings):
+        created, secret = create_client(tenant, _key(settings), registration)
+    shown = {"client_id": created.id, **({} if secret is None else {"client_secret": secret})}
+    text = "\n".join(f"{name}  {value}" for name, value in shown.items())
+    show({**shown, **client_reply(created)}, text, as_json=as_json)
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as exc:
+        raise ValueError(f"the JWK Set is no JSON: {exc}") from exc
+
+
+def client_reply(record: OAuthClient) -> dict[str, Any]:
+    """Return a client as it is shown: without the digests of its secrets."""
+    return {name: value for name, value in asdict(record).items() if not name.endswith(("_digest", "_key_id"))}
+
+
+@client.command("list")
+@click.argument("org")
+@command
+def client_list(org: str, as_json: bool) -> None:
+    """List the OAuth clients of the organization ORG."""
+    with organization(org, write=False) as (tenant, _):
+        names = _names(tenant)
+        rows = [{**client_reply(each), "connection": names.get(each.connection_id)} for each in list_clients(tenant)]
+    columns = ("id", "name", "connection", "auth_method", "grant_types", "scope", "created_at", "disabled_at")
+    show(rows, table(rows, *columns), as_json=as_json)
+
+
+@client.command("rotate-secret")
+@click.argument("org")
+@click.argument("client_id")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(0, 365),
+    default=7,
+    show_default=True,
+    help="How long the secret it had is taken beside the new one; 0 ends it at once.",
+)
+@command
+def client_rotate_secret(org: str, client_id: str, keep_days: int, as_json: bool) -> None:
+    """Give a client of the organization ORG a new secret and print it, this once."""
+    with organization(org, write=True) as (tenant, settings):
+        changed, secret = rotate_secret(tenant, _key(settings), client_id, timedelta(days=keep_days))
+    show({"client_id": changed.id, "client_secret": secret, **client_reply(changed)}, secret, as_json=as_json)
+
+
+@client.command("disable")
+@click.argument("org")
+@click.argument("client_id")
+@command
+def client_disable(org: str, client_id: str, as_json: bool) -> None:
+    """Disable a client of the organization ORG and end its tokens, on every worker within a second."""
+    with organization(org, write=True) as (tenant, _):
+        disabled = disable_client(tenant, client_id)
+    text = "Disabled." if disabled else "It was disabled already."
+    show({"id": client_id, "disabled": disabled}, text, as_json=as_json)
+
+
 @click.group()
 def key() -> None:
-    """The secret key of the server."""
+    """The secret key of the server, and the one before it."""
+
+
+@key.command("status")
+@command
+def key_status(as_json: bool) -> None:
+    """Tell how many live tokens and client secrets depend on each key; what is used moves to the current one."""
+    settings = read_settings()
+    current = _key(settings)
+    names = {current.id: "current"}
+    if current.previous is not None:
+        names[current.previous.id] = "previous"
+    with opened(settings) as store, begin_platform(store, write=False) as platform:
+        counts = count_by_key(platform)
+    known = [{"key": name, "key_id": key_id, "uses": counts.get(key_id, 0)} for key_id, name in names.items()]
+    lost = [{"key": "unknown", "key_id": each, "uses": counts[each]} for each in sorted(counts) if each not in names]
+    rows = [*known, *lost]
+    show(rows, table(rows, "key", "key_id", "uses"), as_json=as_json)

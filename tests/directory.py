@@ -221,6 +221,13 @@ def contents(client: Client) -> dict[str, set[str]]:
         }
 
 
+def trail_of(organization: Organization) -> list[Any]:
+    """Return what the trail says of an organization, in order."""
+    with begin(organization.store, organization.operator, write=False) as tenant:
+        rows = tenant.db.execute(select(trail).where(trail.c.org_id == tenant.org_id).order_by(trail.c.id))
+        return list(rows)
+
+
 def trail_actions(client: Client, resource_id: str) -> list[str]:
     """Return what the trail says was done to a resource, in order."""
     organization = client.organization

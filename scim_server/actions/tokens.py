@@ -57,7 +57,7 @@ def issue_token(
     """
     user_id = None if user_name is None else _user_id(tenant, user_name)
     if user_id is None:
-        _check_scope(scope, connection_name)
+        check_scope(scope, connection_name)
     connection = None if connection_name is None else get_connection(tenant, connection_name)
     if connection is not None and user_id is None:
         _check_room(tenant, connection.id, connection.name)
@@ -80,7 +80,11 @@ def issue_token(
     return issued, token
 
 
-def _check_scope(scope: str, connection_name: str | None) -> None:
+def check_scope(scope: str, connection_name: str | None) -> None:
+    """Refuse a scope that a token or client cannot have.
+
+    :raises ValueError: When it is unknown, an operator's, or of SCIM without a connection.
+    """
     scopes = read_scope(scope)
     if OPERATOR in scopes:
         raise ValueError("the scope operator belongs to no organization: `scim-server token issue --operator`")

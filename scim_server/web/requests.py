@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, cast
 
+import orjson
 import structlog
 from flask import Flask, Request, Response, request
 from scim2_models import PayloadTooLargeException, SCIMException
@@ -173,7 +174,10 @@ def on_scim_exception(error: SCIMException) -> Response:
 
 
 def on_http_exception(error: HTTPException) -> Response | HTTPException:
-    """Render an error of Flask or Werkzeug: a SCIM error under ``/scim``, as it is elsewhere."""
+    """Render an error of Flask or Werkzeug: in the form of SCIM or OAuth under their paths, as it is elsewhere."""
+    if request.path.startswith("/oauth") and error.response is None:
+        body = {"error": "invalid_request", "error_description": error.description}
+        return Response(orjson.dumps(body), error.code, error.get_headers(), content_type="application/json")
     if not request.path.startswith("/scim"):
         return error
     if isinstance(error, RequestEntityTooLarge):
