@@ -12,8 +12,8 @@ from joserfc.jws import JWSRegistry
 ALGORITHMS = ("ES256", "PS256", "RS256", "EdDSA", "Ed25519")
 """The asymmetric ones of the IPSIE profile; EdDSA is what RFC 9864 now calls Ed25519."""
 
-MAX_LIFETIME_S = 300
-"""How far ahead the end of a ``private_key_jwt`` may lie."""
+MAX_LIFETIME_S = 3_600
+"""How far ahead the end of a ``private_key_jwt`` may lie, which is how long its ``jti`` is remembered."""
 
 LEEWAY_S = 60
 """How far apart the clocks of client and server may be."""
