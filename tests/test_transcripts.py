@@ -24,7 +24,7 @@ def test_every_client_is_understood(app: Flask, database: Database, tmp_path: Pa
     client, strict = new_client(app), new_client(app, connection="strict", profile="rfc")
     oauth = register(client.organization)
     with gunicorn(database.app_url, env={"SCIM_SERVER_SECRET_KEY": SECRET_KEY}) as server:
-        findings = _run(server, oauth, tmp_path, "--token", strict.token, "--client-token", client.token)
+        findings = run_conformance(server, oauth, tmp_path, "--token", strict.token, "--client-token", client.token)
     assert {each["id"] for each in findings if each["outcome"] == "failed"} == FORGIVEN
     assert not [each["id"] for each in findings if each["outcome"] == "not announced" and each["part"] == "clients"]
 
@@ -36,11 +36,13 @@ def test_clients_with_an_access_token_are_understood(app: Flask, database: Datab
     with gunicorn(database.app_url, env={"SCIM_SERVER_SECRET_KEY": SECRET_KEY}) as server:
         form = {"grant_type": "client_credentials", "scope": "scim"}
         answer = httpx.post(f"{server.url}/oauth/token", data=form, auth=oauth.basic, trust_env=False)
-        findings = _run(server, oauth, tmp_path, "--token", answer.json()["access_token"], "--only", "clients")
+        findings = run_conformance(
+            server, oauth, tmp_path, "--token", answer.json()["access_token"], "--only", "clients"
+        )
     assert {each["outcome"] for each in findings} == {"passed"}
 
 
-def _run(server: Served, oauth: Registered, directory: Path, *arguments: str) -> list[dict[str, Any]]:
+def run_conformance(server: Served, oauth: Registered, directory: Path, *arguments: str) -> list[dict[str, Any]]:
     """Run `python -m conformance`, which has to succeed, and return what it found."""
     report = directory / "report.json"
     token_endpoint = ("--token-endpoint", f"{server.url}/oauth/token")

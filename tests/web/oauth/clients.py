@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from joserfc import jws
-from joserfc.jwk import ECKey, KeySet
+from joserfc.jwk import ECKey, Key, KeySet
 
 from scim_server.actions.clients import Registration, create_client
 from scim_server.protocol.assertions import ALGORITHMS
@@ -47,7 +47,7 @@ def new_key(kid: str = "key-1") -> ECKey:
     return ECKey.generate_key("P-256", {"kid": kid, "alg": "ES256", "use": "sig"})
 
 
-def jwks(*keys: ECKey) -> Any:
+def jwks(*keys: Key) -> Any:
     """Return the public keys as a client publishes them."""
     return KeySet(list(keys)).as_dict(private=False)
 
