@@ -229,10 +229,12 @@ _LOOK_UP = Prepared(
         organizations.c.status,
         oauth_clients.c.id.label("known_client_id"),
         oauth_clients.c.disabled_at,
+        tokens.c.digest,
     )
     .outerjoin(organizations, organizations.c.id == tokens.c.org_id)
     .outerjoin(oauth_clients, oauth_clients.c.id == tokens.c.client_id)
-    .where(tokens.c.digest == bindparam("digest"))
+    # NB: both at once: between two statements, another worker may keep the token under the newer key.
+    .where(or_(tokens.c.digest == bindparam("digest"), tokens.c.digest == bindparam("previous_digest")))
 )
 # NB: a statement of its own, which names its organization: one shard, and no way round row-level security.
 _CONNECTION = Prepared(
@@ -262,22 +264,22 @@ class KnownToken:
 
 def look_up(store: Store, key: DigestKey, token: str) -> KnownToken | None:
     """Return what the database says of a token, whatever its kind; None where it is unknown."""
+    digests = key.digests(token)
     with begin_platform(store, write=False) as platform:
-        for index, digest in enumerate(key.digests(token)):
-            row = _LOOK_UP.first(platform.db, digest=digest)
-            if row is not None:
-                if index:
-                    _digest_anew(platform, key, token, digest)
-                return _known(platform, _Found(*row))
-    return None
+        row = _LOOK_UP.first(platform.db, digest=digests[0], previous_digest=digests[-1])
+        if row is None:
+            return None
+        if row[-1] != digests[0]:
+            _digest_anew(platform, key, row[-1], digests[0])
+        return _known(platform, _Found(*row[:-1]))
 
 
-def _digest_anew(platform: Platform, key: DigestKey, token: str, digest: str) -> None:
+def _digest_anew(platform: Platform, key: DigestKey, kept: str, digest: str) -> None:
     """Keep a token under the newest key, unless the database is busy: the next use will do as well."""
     try:
         with impatient(platform.db):
-            values = {"digest": key.digest(token), "key_id": key.id}
-            platform.db.execute(update(tokens).where(tokens.c.digest == digest).values(values))
+            values = {"digest": digest, "key_id": key.id}
+            platform.db.execute(update(tokens).where(tokens.c.digest == kept).values(values))
     except DBAPIError:
         log.info("a token stays under the previous key for now")
 
