@@ -1,11 +1,20 @@
 """`jwks_uri`: keys are fetched from public addresses alone, with bounds, cached, and again when they change."""
 
+import ssl
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from scim_server.protocol.assertions import is_public
 from scim_server.web.oauth.keys import MAX_AGE_S, MAX_BYTES, RETRY_S, KeysUnavailableError, PublishedKeys
@@ -57,6 +66,71 @@ def test_the_connection_goes_to_the_address_that_was_checked() -> None:
     publisher.addresses = ["2606:2800:21f:cb07:6820:80da:af6b:8b2c"]
     publisher.kids()
     assert publisher.requests[0].url.host == publisher.addresses[0]
+
+
+class _ToLoopback(httpx.HTTPTransport):
+    """Carries a connection for a public address to a port of the loopback, where a test may go."""
+
+    def __init__(self, port: int, verify: ssl.SSLContext) -> None:
+        super().__init__(verify=verify)
+        self.port = port
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.url = request.url.copy_with(host="127.0.0.1", port=self.port)
+        return super().handle_request(request)
+
+
+def _certificate(name: str, path: Path) -> None:
+    """Write a certificate for a name, and its key, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+
+
+class _Keys(BaseHTTPRequestHandler):
+    """Answers with one key, where the name it is asked under is the right one."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.headers["Host"] == "idp.example" else 421)
+        self.end_headers()
+        self.wfile.write(orjson.dumps(jwks(new_key("of TLS"))))
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(("name", "is_taken"), [("idp.example", True), ("attacker.example", False)])
+def test_the_certificate_has_to_be_that_of_the_name(tmp_path: Path, name: str, is_taken: bool) -> None:
+    """The connection goes to an address, and the certificate is still held to the name in the URL."""
+    _certificate(name, tmp_path / "certificate.pem")
+    of_server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    of_server.load_cert_chain(tmp_path / "certificate.pem")
+    trusted = ssl.create_default_context(cafile=str(tmp_path / "certificate.pem"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Keys) as server:
+        server.socket = of_server.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        published = PublishedKeys(lambda host, port: [PUBLIC], _ToLoopback(server.server_port, trusted))
+        try:
+            if is_taken:
+                assert [key.kid for key in published.get(URI, None)] == ["of TLS"]
+            else:
+                with pytest.raises(KeysUnavailableError, match="ConnectError"):
+                    published.get(URI, None)
+        finally:
+            server.shutdown()
 
 
 _PRIVATE = [
