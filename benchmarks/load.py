@@ -19,7 +19,8 @@ from sqlalchemy import insert, literal, select
 
 from benchmarks import bodies
 from scim_server import load_catalog
-from scim_server.actions.organizations import create_connection, create_organization, issue_token, operator_credentials
+from scim_server.actions.organizations import create_connection, create_organization, operator_credentials
+from scim_server.actions.tokens import issue_token
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import attribute_key, comparison_key, fold_document
 from scim_server.protocol.documents import display_of, read_resource, split

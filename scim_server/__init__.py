@@ -5,6 +5,7 @@ The roof: :func:`create_app` wires the floors in their order, ``protocol``, ``st
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from scim_server.protocol.idempotency import AnswerKey
 from scim_server.store.session import Store, open_store
 from scim_server.store.tokens import DigestKey
 from scim_server.web import api, health, requests
+from scim_server.web.authentication import authenticate_request
+from scim_server.web.oauth import views as oauth
 from scim_server.web.problems import API_PREFIX
 from scim_server.web.scim import bulk, discovery, me, resources, search
-from scim_server.web.scim.authentication import authenticate_request
 from scim_server.web.site import Site, extension_key
 
 _PACKAGED_SCHEMAS = Path(__file__).parent / "_schemas"
@@ -52,14 +54,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.strict_slashes = False
     app.extensions[extension_key()] = Site(
         store=open_settings_store(settings),
-        digest_key=DigestKey.derive(settings.secret_key),
-        cursor_key=CursorKey.derive(settings.secret_key),
+        digest_key=DigestKey.derive(settings.secret_key, settings.previous_secret_key),
+        cursor_key=CursorKey.derive(settings.secret_key, settings.previous_secret_key),
         answer_key=AnswerKey.derive(settings.secret_key),
         base_url=settings.base_url,
         max_body_bytes=settings.max_body_bytes,
+        access_token_lifetime=timedelta(seconds=settings.access_token_lifetime_s),
     )
     requests.install(app)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(oauth.blueprint)
     for blueprint in (
         discovery.blueprint,
         search.blueprint,

@@ -4,156 +4,53 @@ Exit codes: 0 done; 1 refused or failed, the reason on standard error; 2 wrong u
 """
 
 import errno
-import getpass
 import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime, timedelta
-from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
-import orjson
-from rich.console import Console
-from rich.table import Table
-from scim2_models import SCIMException, UnauthorizedException
+from scim2_models import UnauthorizedException
 
-from scim_server import open_settings_store
 from scim_server.actions.organizations import (
     DEFAULT_CONNECTION,
     LANGUAGES,
-    SCOPES,
-    UnknownError,
     change_connection,
     change_organization,
     create_connection,
     create_organization,
-    issue_token,
     operator_credentials,
     resume_organization,
-    revoke,
     suspend_organization,
 )
 from scim_server.actions.removal import delete_organization
-from scim_server.config import SettingError, Settings, read_database_url, read_settings
-from scim_server.protocol.catalog import CatalogError
+from scim_server.actions.tokens import issue_token
+from scim_server.cli_credentials import client, key, token
+from scim_server.config import SettingError, read_database_url, read_settings
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE, Provisioning
 from scim_server.store.connections import list_connections
-from scim_server.store.failures import failure_reason
 from scim_server.store.migrate import upgrade
 from scim_server.store.organizations import find_organization, list_organizations
-from scim_server.store.revision import is_current
-from scim_server.store.session import Actor, Credentials, Store, Tenant, begin, begin_platform
-from scim_server.store.tokens import DigestKey, authenticate, find_token, list_tokens
+from scim_server.store.session import Store, begin, begin_platform
+from scim_server.store.tokens import DigestKey, authenticate
+from scim_server.terminal import Commands as _Commands
+from scim_server.terminal import actor_name as _actor
+from scim_server.terminal import command as _command
+from scim_server.terminal import opened as _opened
+from scim_server.terminal import organization as _organization
+from scim_server.terminal import show as _show
+from scim_server.terminal import table as _table
 
 _PACKAGED_GUNICORN = Path(__file__).with_name("_gunicorn.conf.py")
 _SOURCE_GUNICORN = Path(__file__).parent.parent / "gunicorn.conf.py"
 _DEMO = Path(".demo")
 _DEMO_SLUG = "demo"
 _DEFAULT_BIND = "127.0.0.1:8000"
-_UNFOLDED = 1_000
-
-
-def _actor() -> str:
-    """Return who runs the command, as the trail records it."""
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):
-        return "cli"
-
-
-class _Commands(click.Group):
-    """Says in JSON, where ``--json`` asks for it, that a command is used wrongly."""
-
-    def main(self, args: Sequence[str] | None = None, *positional: Any, **options: Any) -> Any:
-        arguments = sys.argv[1:] if args is None else list(args)
-        if "--json" not in arguments:
-            return super().main(args, *positional, **options)
-        try:
-            sys.exit(super().main(args, *positional, **{**options, "standalone_mode": False}))
-        except click.ClickException as exc:
-            click.echo(orjson.dumps({"error": exc.format_message()}).decode(), err=True)
-            sys.exit(exc.exit_code)
-        except click.Abort:
-            sys.exit(1)
-
-
-def _fail(message: str, *, as_json: bool) -> NoReturn:
-    click.echo(orjson.dumps({"error": message}).decode() if as_json else f"scim-server: {message}", err=True)
-    sys.exit(1)
-
-
-def _command(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command ``--json``, and its refusals one line and exit code 1."""
-
-    @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, errors included.")
-    @wraps(function)
-    def run(as_json: bool, **arguments: Any) -> None:
-        try:
-            function(as_json=as_json, **arguments)
-        except (SettingError, CatalogError, UnknownError, ValueError) as exc:
-            _fail(str(exc), as_json=as_json)
-        except OSError as exc:
-            _fail(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc), as_json=as_json)
-        except Exception as exc:
-            reason = failure_reason(exc) or (exc.detail if isinstance(exc, SCIMException) else None)
-            if reason is None:
-                raise
-            _fail(reason, as_json=as_json)
-
-    return run
-
-
-def _show(value: Any, text: str | Table, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2).decode())
-    elif isinstance(text, Table):
-        # Another program gets whole lines: there is no terminal to fold them for.
-        Console(width=None if sys.stdout.isatty() else _UNFOLDED).print(text)
-    else:
-        click.echo(text)
-
-
-def _table(rows: list[dict[str, Any]], *columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row[column]) for column in columns))
-    return table
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%SZ")
-    return "" if value is None else str(value)
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Store]:
-    """Open the database, which must be at the newest version, and close it after."""
-    store = open_settings_store(settings)
-    try:
-        if not is_current(store):
-            raise SettingError("the database is not at the newest version; run `scim-server db upgrade`")
-        yield store
-    finally:
-        store.close()
-
-
-@contextmanager
-def _organization(slug: str, *, write: bool) -> Iterator[tuple[Tenant, Settings]]:
-    settings = read_settings()
-    with _opened(settings) as store:
-        credentials = operator_credentials(store, slug, actor_id=_actor())
-        with begin(store, credentials, write=write) as tenant:
-            yield tenant, settings
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -401,52 +298,6 @@ def connection_list(org: str, as_json: bool) -> None:
     _show(rows, _table(rows, "name", "profile", "enabled", "created_at"), as_json=as_json)
 
 
-@main.group()
-def token() -> None:
-    """Bearer tokens of connections."""
-
-
-@token.command("issue")
-@click.argument("org")
-@click.option("--connection", "name", default=DEFAULT_CONNECTION, show_default=True, help="The connection it is for.")
-@click.option("--scope", default="scim", show_default=True, help=f"One or several of: {', '.join(SCOPES)}.")
-@click.option("--user", help="The userName of the person it stands for; such a token reaches /Me alone.")
-@click.option("--expires-in-days", type=click.IntRange(1, 3650), help="How long it lives; without, until revoked.")
-@_command
-def token_issue(org: str, name: str, scope: str, user: str | None, expires_in_days: int | None, as_json: bool) -> None:
-    """Issue a token for the organization ORG and print it, this once."""
-    lifetime = timedelta(days=expires_in_days) if expires_in_days else None
-    with _organization(org, write=True) as (tenant, settings):
-        key = DigestKey.derive(settings.secret_key)
-        record, value = issue_token(tenant, key, name, scope, lifetime, user)
-    _show({"token": value, **asdict(record)}, value, as_json=as_json)
-
-
-@token.command("list")
-@click.argument("org")
-@_command
-def token_list(org: str, as_json: bool) -> None:
-    """List the tokens of the organization ORG; the tokens themselves are kept nowhere."""
-    with _organization(org, write=False) as (tenant, _):
-        names = {each.id: each.name for each in list_connections(tenant)}
-        rows = [{**asdict(each), "connection": names.get(each.connection_id)} for each in list_tokens(tenant)]
-    columns = ("id", "connection", "scope", "created_at", "expires_at", "last_used_at", "revoked_at")
-    _show(rows, _table(rows, *columns), as_json=as_json)
-
-
-@token.command("revoke")
-@click.argument("token_or_id")
-@_command
-def token_revoke(token_or_id: str, as_json: bool) -> None:
-    """Revoke a token, named by itself or by its id; it holds on every worker within a second."""
-    settings = read_settings()
-    with _opened(settings) as store:
-        with begin_platform(store, write=False) as platform:
-            found = find_token(platform, DigestKey.derive(settings.secret_key), token_or_id)
-        if found is None:
-            raise UnknownError("there is no such token; `scim-server token list ORG` shows the ids there are")
-        org_id, record = found
-        with begin(store, Credentials(org_id, Actor("operator", _actor())), write=True) as tenant:
-            revoked = revoke(tenant, record.id)
-    text = "Revoked." if revoked else "It was revoked already."
-    _show({"id": record.id, "revoked": revoked}, text, as_json=as_json)
+main.add_command(token)
+main.add_command(client)
+main.add_command(key)

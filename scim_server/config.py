@@ -22,6 +22,8 @@ class Settings:
 
     database_url: str
     secret_key: str
+    previous_secret_key: str | None
+    access_token_lifetime_s: int
     base_url: str | None
     schemas_dir: Path | None
     max_body_bytes: int
@@ -45,6 +47,12 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             "python3 -c 'import secrets; print(secrets.token_urlsafe(48))' and keep it: "
             "tokens issued under it are unknown under another"
         )
+    previous_secret_key = environ.get("SCIM_SERVER_PREVIOUS_SECRET_KEY") or None
+    if previous_secret_key is not None and len(previous_secret_key) < MIN_SECRET_KEY_LENGTH:
+        raise SettingError(
+            f"SCIM_SERVER_PREVIOUS_SECRET_KEY must have at least {MIN_SECRET_KEY_LENGTH} characters: "
+            "it is what SCIM_SERVER_SECRET_KEY was before"
+        )
     base_url = environ.get("SCIM_SERVER_BASE_URL") or None
     if base_url is not None and not base_url.startswith(("http://", "https://")):
         raise SettingError("SCIM_SERVER_BASE_URL must start with https:// or http://, such as https://portal.example")
@@ -58,6 +66,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         database_url=read_database_url(environ),
         secret_key=secret_key,
+        previous_secret_key=previous_secret_key,
+        access_token_lifetime_s=_integer(environ, "SCIM_SERVER_ACCESS_TOKEN_LIFETIME_S", 3_600, 3_600, 21_600),
         base_url=base_url.rstrip("/") if base_url else None,
         schemas_dir=Path(schemas_dir) if schemas_dir else None,
         max_body_bytes=_integer(environ, "SCIM_SERVER_MAX_BODY_BYTES", 10 * 1024 * 1024, 1_024),
@@ -96,10 +106,11 @@ def read_database_url(environ: Mapping[str, str] = os.environ) -> str:
     return url
 
 
-def _integer(environ: Mapping[str, str], name: str, default: int, minimum: int) -> int:
+def _integer(environ: Mapping[str, str], name: str, default: int, minimum: int, maximum: int | None = None) -> int:
     text = environ.get(name, "")
     if not text:
         return default
-    if not text.isdigit() or int(text) < minimum:
-        raise SettingError(f"{name} must be a whole number of at least {minimum}, not {text!r}")
+    if not text.isdigit() or int(text) < minimum or (maximum is not None and int(text) > maximum):
+        most = "" if maximum is None else f" and at most {maximum}"
+        raise SettingError(f"{name} must be a whole number of at least {minimum}{most}, not {text!r}")
     return int(text)

@@ -8,8 +8,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from scim_server.actions.tokens import issue_operator_token, issue_token
+from scim_server.protocol.scopes import OPERATOR
+from scim_server.store.session import begin, begin_platform
 from scim_server.web.problems import API_PREFIX, PROBLEM_MEDIA_TYPE
-from tests.directory import Organization, new_organization, site_of
+from tests.directory import KEY, Organization, new_organization, site_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,16 @@ class ApiClient:
 def api_client(app: Flask, *scopes: str, organization: Organization | None = None) -> ApiClient:
     """Return a client whose token has these scopes; without an organization, it gets one of its own."""
     organization = organization or new_organization(site_of(app).store)
-    return ApiClient(app.test_client(), organization, organization.token(scope=" ".join(scopes)))
+    return ApiClient(app.test_client(), organization, _token(organization, " ".join(scopes)))
+
+
+def _token(organization: Organization, scope: str) -> str:
+    store = organization.store
+    if scope == OPERATOR:
+        with begin_platform(store, write=True) as platform:
+            return issue_operator_token(platform, KEY, None)[1]
+    with begin(store, organization.operator, write=True) as tenant:
+        return issue_token(tenant, KEY, "default" if "scim" in scope else None, scope, None)[1]
 
 
 def errors_of(answer: TestResponse, status: int = 400) -> dict[str, str]:

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from scim_server import create_app
-from scim_server.actions.organizations import create_connection, create_organization, issue_token, revoke
+from scim_server.actions.organizations import create_connection, create_organization
+from scim_server.actions.tokens import issue_token, revoke
 from scim_server.config import read_settings
 from scim_server.protocol.catalog import GROUP_URN, USER_URN, Catalog
 from scim_server.protocol.patch import PATCH_OP_URN
@@ -218,6 +219,13 @@ def contents(client: Client) -> dict[str, set[str]]:
             }
             for table in TENANT_TABLES
         }
+
+
+def trail_of(organization: Organization) -> list[Any]:
+    """Return what the trail says of an organization, in order."""
+    with begin(organization.store, organization.operator, write=False) as tenant:
+        rows = tenant.db.execute(select(trail).where(trail.c.org_id == tenant.org_id).order_by(trail.c.id))
+        return list(rows)
 
 
 def trail_actions(client: Client, resource_id: str) -> list[str]:

@@ -15,12 +15,15 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import create_engine
 
+from scim_server import create_app
 from scim_server.cli import main
+from scim_server.config import read_settings
 from scim_server.protocol.tokens import is_well_formed
 from scim_server.store.migrate import driver_url, upgrade
 from tests.databases import Database, only_postgresql, only_sqlite
 from tests.demo import demo, free_port
-from tests.directory import SECRET_KEY, environment, unique
+from tests.directory import SECRET_KEY, environment, site_of, unique
+from tests.web.oauth.clients import jwks, new_key
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
@@ -115,6 +118,90 @@ def test_a_token_is_revoked_by_its_id_or_by_itself(operator: Operator, slug: str
     assert operator.answer("token", "list", slug)[0]["revoked_at"] is not None
 
 
+def test_a_token_is_rotated_in_steps(operator: Operator, slug: str) -> None:
+    """Start prints the new token; complete revokes the old one, cancel the new one."""
+    old = operator.answer("token", "issue", slug, "--expires-in-days", "20")
+    new = operator.answer("token", "rotate", "start", slug, old["id"], "--old-ends-in-days", "7")
+    assert is_well_formed(new["token"])
+    listed = operator.answer("token", "list", slug)
+    assert [(each["expires_in_days"], each["warning"]) for each in listed] == [
+        (6, "expires within 15 days"),
+        (None, None),
+    ]
+    assert operator.answer("token", "rotate", "cancel", slug, old["id"])["id"] == new["id"]
+    third = operator.answer("token", "rotate", "start", slug, old["id"])
+    assert operator.answer("token", "rotate", "complete", slug, third["id"])["replaces_id"] == old["id"]
+    live = [each["id"] for each in operator.answer("token", "list", slug) if each["revoked_at"] is None]
+    assert live == [third["id"]]
+    assert operator.refusal("token", "rotate", "complete", slug, old["id"]).startswith("no rotation of the token")
+
+
+def test_a_third_token_of_a_connection_is_refused(operator: Operator, slug: str) -> None:
+    """The message names the two there are, and the command that makes room."""
+    first, second = (operator.answer("token", "issue", slug)["id"] for _ in range(2))
+    message = operator.refusal("token", "issue", slug)
+    assert message.startswith("the connection 'default' has 2 live tokens")
+    assert message.endswith(f"`scim-server token revoke`, of {first} and {second}")
+
+
+def test_a_token_may_belong_to_no_connection(operator: Operator, slug: str) -> None:
+    """One for the portal's back end, and one for an operator, who is listed apart."""
+    portal = operator.answer("token", "issue", slug, "--no-connection", "--scope", "org:admin members:read")
+    assert (portal["connection_id"], portal["scope"]) == (None, "org:admin members:read")
+    own = operator.answer("token", "issue", "--operator", "--expires-in-days", "1")
+    assert own["scope"] == "operator"
+    assert own["id"] in [each["id"] for each in operator.answer("token", "list", "--operator")]
+    assert [each["id"] for each in operator.answer("token", "list", slug)] == [portal["id"]]
+    assert operator.answer("token", "revoke", own["token"]) == {"id": own["id"], "revoked": True}
+    assert operator.answer("token", "revoke", own["id"]) == {"id": own["id"], "revoked": False}
+
+
+def test_an_oauth_client_is_registered_and_disabled(operator: Operator, slug: str, tmp_path: Path) -> None:
+    """Its secret is shown once, as is each one it is rotated to; no list holds one."""
+    client = operator.answer("client", "create", slug, "Entra ID")
+    assert (client["auth_method"], client["grant_types"]) == ("client_secret", "client_credentials")
+    rotated = operator.answer("client", "rotate-secret", slug, client["client_id"])
+    assert rotated["client_secret"] != client["client_secret"]
+    keys = tmp_path / "keys.json"
+    keys.write_bytes(orjson.dumps(jwks(new_key())))
+    named = ("--issuer", "https://idp.example", "--subject", unique("subject"), "--audience", "api://portal")
+    federated = operator.answer(
+        "client", "create", slug, "Workload", "--auth", "federated", "--jwks", str(keys), *named
+    )
+    assert "client_secret" not in federated
+    listed = operator.run("client", "list", slug, "--json").stdout
+    assert not any(secret in listed for secret in (client["client_secret"], rotated["client_secret"], "digest"))
+    assert operator.answer("client", "disable", slug, client["client_id"])["disabled"] is True
+    assert operator.answer("client", "disable", slug, client["client_id"])["disabled"] is False
+    assert operator.refusal("client", "rotate-secret", slug, client["client_id"]) == "this client is disabled"
+    plain = operator.run("client", "create", slug, "HR").stdout.splitlines()
+    assert [line.split()[0] for line in plain] == ["client_id", "client_secret"]
+
+
+def test_the_status_of_keys_tells_what_depends_on_them(empty_database: Database) -> None:
+    """What was used moves to the current key; the previous one can go when nothing depends on it."""
+    upgrade(empty_database.owner_url)
+    before = Operator(environment(empty_database, database_url=empty_database.owner_url))
+    before.answer("org", "create", "acme", "--name", "Acme")
+    token = before.answer("token", "issue", "acme")["token"]
+    assert [(each["key"], each["uses"]) for each in before.answer("key", "status")] == [("current", 1)]
+    after = Operator(
+        {
+            **before.environment,
+            "SCIM_SERVER_SECRET_KEY": "the next secret key, which is long enough",
+            "SCIM_SERVER_PREVIOUS_SECRET_KEY": SECRET_KEY,
+        }
+    )
+    assert [(each["key"], each["uses"]) for each in after.answer("key", "status")] == [("current", 0), ("previous", 1)]
+    lost = Operator({**after.environment, "SCIM_SERVER_PREVIOUS_SECRET_KEY": ""})
+    assert [(each["key"], each["uses"]) for each in lost.answer("key", "status")] == [("current", 0), ("unknown", 1)]
+    app = create_app(read_settings(after.environment))
+    answer = app.test_client().get("/scim/v2/Users", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+    site_of(app).store.close()
+    assert [(each["key"], each["uses"]) for each in after.answer("key", "status")] == [("current", 1), ("previous", 0)]
+
+
 def test_lists_for_another_program_are_not_folded(operator: Operator, slug: str) -> None:
     """Without a terminal, one row is one line, so that grep and awk find it."""
     issued = operator.answer("token", "issue", slug)
@@ -138,6 +225,11 @@ def test_lists_for_another_program_are_not_folded(operator: Operator, slug: str)
         (("token", "issue", "SLUG", "--connection", "x"), "there is no connection 'x'; the organization has: default"),
         (("token", "issue", "SLUG", "--scope", "all"), "'all' is not a scope; accepted: scim, scim:read"),
         (("token", "issue", "SLUG", "--scope", ""), "'' is not a scope"),
+        (("token", "issue", "SLUG", "--scope", "operator"), "the scope operator belongs to no organization"),
+        (("token", "issue", "SLUG", "--no-connection", "--scope", "scim"), "a token without a connection has no scope"),
+        (("token", "rotate", "start", "SLUG", "x"), "there is no live token 'x'; `scim-server token list ORG`"),
+        (("client", "create", "SLUG", "x", "--auth", "federated"), "private_key_jwt and federated need either jwks"),
+        (("client", "disable", "SLUG", "x"), "there is no client 'x'; `scim-server client list ORG`"),
         (("token", "list", "nowhere"), "there is no organization 'nowhere'"),
         (("token", "revoke", "unknown"), "there is no such token; `scim-server token list ORG`"),
     ],
@@ -165,6 +257,11 @@ def test_a_refusal_is_json_where_that_was_asked_for(operator: Operator, customer
         (("org", "create", "x"), "Missing option '--name'"),
         (("connection", "create", "x", "y", "--client", "adfs"), "'adfs' is not one of 'entra', 'lenient', 'okta'"),
         (("token", "issue", "x", "--expires-in-days", "0"), "0 is not in the range"),
+        (("token", "issue"), "Missing argument 'ORG'"),
+        (("token", "issue", "x", "--no-connection"), "--no-connection needs --scope"),
+        (("token", "issue", "x", "--operator"), "--operator takes no organization"),
+        (("token", "list"), "name an organization, or --operator"),
+        (("client", "create", "x", "y", "--connection", "z", "--no-connection"), "either --connection or"),
         (("serve", "--port", "99999"), "99999 is not in the range"),
         (("org", "drop"), "No such command 'drop'"),
     ],

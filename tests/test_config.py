@@ -79,6 +79,23 @@ def test_a_number_must_be_whole_and_large_enough(name: str, value: str) -> None:
         read_settings({**SECRET_KEY, f"SCIM_SERVER_{name}": value})
 
 
+def test_access_tokens_live_for_one_to_six_hours() -> None:
+    """What Entra ID takes; longer or shorter ones are refused, with both bounds."""
+    for value in ("3600", "21600"):
+        settings = read_settings({**SECRET_KEY, "SCIM_SERVER_ACCESS_TOKEN_LIFETIME_S": value})
+        assert settings.access_token_lifetime_s == int(value)
+    for value in ("3599", "21601"):
+        with pytest.raises(SettingError, match=f"at least 3600 and at most 21600, not '{value}'"):
+            read_settings({**SECRET_KEY, "SCIM_SERVER_ACCESS_TOKEN_LIFETIME_S": value})
+
+
+def test_the_previous_secret_key_is_as_long_as_the_key() -> None:
+    """One that was cut off would make every token unknown; without, there is none."""
+    assert read_settings(SECRET_KEY).previous_secret_key is None
+    with pytest.raises(SettingError, match="SCIM_SERVER_PREVIOUS_SECRET_KEY must have at least 32 characters"):
+        read_settings({**SECRET_KEY, "SCIM_SERVER_PREVIOUS_SECRET_KEY": "short"})
+
+
 def test_the_base_url_is_http_and_loses_its_slash() -> None:
     """Locations are made by appending to it."""
     settings = read_settings({**SECRET_KEY, "SCIM_SERVER_BASE_URL": "https://portal.example/"})

@@ -1,9 +1,8 @@
-"""Organizations, their connections, and the tokens of those, as an operator sets them up."""
+"""Organizations and their connections, as an operator sets them up."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -27,13 +26,10 @@ from scim_server.store.organizations import (
     lock_organization,
     update_organization,
 )
-from scim_server.store.resources import find_namesake
 from scim_server.store.session import Actor, Credentials, Platform, Store, Tenant, begin_platform, new_id, write_end
-from scim_server.store.tokens import DigestKey, TokenRecord, insert_token, revoke_token
 from scim_server.store.trail import record
 
 DEFAULT_CONNECTION = "default"
-SCOPES = ("scim", "scim:read", "scim:write", "members:read", "members:write", "org:admin", "operator")
 MAX_NAME_LENGTH = 200
 DELETING = "the organization is being deleted; what is left to do is to go on with that"
 
@@ -237,47 +233,3 @@ def get_connection(tenant: Tenant, name_or_id: str, *, lock: bool = False) -> Co
         names = ", ".join(each.name for each in list_connections(tenant, limit=_NAMES_SHOWN))
         raise UnknownError(f"there is no connection {name_or_id[:200]!r}; the organization has: {names}")
     return connection
-
-
-def issue_token(
-    tenant: Tenant,
-    key: DigestKey,
-    connection_name: str,
-    scope: str,
-    lifetime: timedelta | None,
-    user_name: str | None = None,
-) -> tuple[TokenRecord, str]:
-    """Issue a bearer token for a connection; the token itself is returned this once.
-
-    :param user_name: The userName of the person the token stands for; it then has the scope ``me`` alone.
-    :raises UnknownError: When the connection or the user does not exist.
-    :raises ValueError: When a scope is unknown.
-    """
-    user_id = None
-    if user_name is not None:
-        scope, user_id = "me", _user_id(tenant, user_name)
-    scopes = scope.split()
-    unknown = [each for each in scopes if each not in SCOPES and user_id is None]
-    if unknown or not scopes:
-        raise ValueError(f"{scope!r} is not a scope; accepted: {', '.join(SCOPES)}")
-    connection = get_connection(tenant, connection_name)
-    expires_at = None if lifetime is None else tenant.now + lifetime
-    issued, token = insert_token(tenant, key, connection.id, " ".join(scopes), expires_at, user_id)
-    changes = {"connection": {"to": connection.name}, "scope": {"to": issued.scope}, "user": {"to": user_id}}
-    record(tenant, "token.issue", "Token", issued.id, changes)
-    return issued, token
-
-
-def _user_id(tenant: Tenant, user_name: str) -> str:
-    found = find_namesake(tenant, tenant.catalog.by_name("User"), {"userName": user_name})
-    if found is None:
-        raise UnknownError(f"there is no user {user_name!r} in this organization")
-    return found[0].id
-
-
-def revoke(tenant: Tenant, token_id: str) -> bool:
-    """Revoke a token; return whether it was live until now."""
-    revoked = revoke_token(tenant, token_id)
-    if revoked:
-        record(tenant, "token.revoke", "Token", token_id, {})
-    return revoked

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from scim2_models import ExpiredCursorException, InvalidCountException, InvalidCursorException
 
 TIMEOUT_S = 86_400
@@ -34,13 +34,14 @@ class Position:
 class CursorKey:
     """The key cursors are sealed with; every process of a server derives the same."""
 
-    fernet: Fernet
+    fernet: MultiFernet
 
     @classmethod
-    def derive(cls, secret_key: str) -> "CursorKey":
-        """Return the key for cursors under the server's secret key."""
-        secret = hmac.digest(secret_key.encode(), b"scim-server cursor", "sha256")
-        return cls(Fernet(base64.urlsafe_b64encode(secret)))
+    def derive(cls, secret_key: str, previous_secret_key: str | None = None) -> "CursorKey":
+        """Return the key for cursors under the server's secret key; those under the previous one are read as well."""
+        keys = [secret_key, *([previous_secret_key] if previous_secret_key else [])]
+        derived = (hmac.digest(each.encode(), b"scim-server cursor", "sha256") for each in keys)
+        return cls(MultiFernet([Fernet(base64.urlsafe_b64encode(secret)) for secret in derived]))
 
 
 def fingerprint(*parts: Any) -> str:

@@ -39,7 +39,15 @@ def service_provider_config(base_url: str, max_body_bytes: int) -> dict[str, Any
                 "description": "A bearer token issued for one connection of one organization (RFC 6750)",
                 "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
                 "primary": True,
-            }
+            },
+            {
+                "type": "oauth2",
+                "name": "OAuth 2.0",
+                "description": "A token that an OAuth client of the connection gets at /oauth/token (RFC 6749); "
+                "/.well-known/oauth-authorization-server says how (RFC 8414)",
+                "specUri": "https://www.rfc-editor.org/rfc/rfc6749",
+                "primary": False,
+            },
         ],
         "meta": {
             "resourceType": "ServiceProviderConfig",

@@ -1,7 +1,7 @@
 """The errors scim2-models has no class for, and the error body (RFC 7644 §3.12)."""
 
 import orjson
-from scim2_models import SCIMException
+from scim2_models import ForbiddenException, SCIMException
 
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 
@@ -32,6 +32,14 @@ class UriTooLongException(SCIMException):
 
     status = 414
     _default_detail = "The address is too long; send a long filter to /.search by POST"
+
+
+class InsufficientScopeException(ForbiddenException):
+    """The token lacks a scope (RFC 6750 §3.1)."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(detail=f"the token lacks the scope {scope}")
+        self.scope = scope
 
 
 class UnavailableException(SCIMException):

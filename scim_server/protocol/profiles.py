@@ -25,6 +25,8 @@ class Profile:
     ``creates_unmatched``: a PATCH of ``attr[sub eq "x"]`` without a match creates that element.
     ``group_patch_answer``: ``small`` answers a PATCH of a group with the group while it is small,
     ``never`` answers 204.
+    ``accepts_bare_token``: ``Authorization`` may hold the token alone, without ``Bearer``.
+    ``authorizes_without_pkce``: an authorization request may come without a ``code_challenge``.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Profile:
     removes_by_value: bool
     creates_unmatched: bool
     group_patch_answer: GroupPatchAnswer
+    accepts_bare_token: bool
+    authorizes_without_pkce: bool
 
 
 _RFC = Profile(
@@ -46,6 +50,8 @@ _RFC = Profile(
     removes_by_value=False,
     creates_unmatched=False,
     group_patch_answer="small",
+    accepts_bare_token=False,
+    authorizes_without_pkce=False,
 )
 _LENIENT = Profile(
     name="lenient",
@@ -56,6 +62,8 @@ _LENIENT = Profile(
     removes_by_value=True,
     creates_unmatched=True,
     group_patch_answer="small",
+    accepts_bare_token=True,
+    authorizes_without_pkce=False,
 )
 
 PROFILES = MappingProxyType(
@@ -66,7 +74,8 @@ PROFILES = MappingProxyType(
             _RFC,
             # Microsoft recommends 204: Entra ID never reads the members back.
             replace(_LENIENT, name="entra", group_patch_answer="never"),
-            replace(_LENIENT, name="okta"),
+            # Okta sends what the administrator typed, and no code_challenge; it authenticates with its secret.
+            replace(_LENIENT, name="okta", authorizes_without_pkce=True),
         )
     }
 )

@@ -6,12 +6,16 @@ A token with a wrong checksum was never issued, which is known without asking th
 import re
 import string
 import zlib
+from datetime import datetime
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 PREFIX = "scimsrv_"
 RANDOM_LENGTH = 30
 PATTERN = r"scimsrv_[0-9A-Za-z]{36}"
 """The regular expression of a token, for secret scanning."""
+
+WARNING_DAYS = (15, 30, 60, 90)
+"""How many days before its end a token is warned of."""
 
 _TOKEN = re.compile(PATTERN)
 
@@ -37,3 +41,10 @@ def _checksum(characters: str) -> str:
         number, digit = divmod(number, len(ALPHABET))
         digits = ALPHABET[digit] + digits
     return digits
+
+
+def warning_days(expires_at: datetime | None, now: datetime) -> int | None:
+    """Return the warning that is due for a token: the smallest of ``WARNING_DAYS`` that its end is within."""
+    if expires_at is None:
+        return None
+    return next((days for days in WARNING_DAYS if (expires_at - now).total_seconds() <= days * 86_400), None)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -155,26 +155,25 @@ def _members_of(dialect: str) -> Prepared:
 def list_members(tenant: Tenant, group_id: str, *, after: str, limit: int) -> list[Member]:
     """Return members of a group in the order of their ids: those after an id, at most so many."""
     endpoints = _endpoints(tenant)
-    following = and_(memberships.c.group_id == group_id, memberships.c.member_id > after)
-    rows = tenant.db.execute(_members(tenant.db.dialect.name, literal(tenant.org_id), following).limit(limit))
+    statement = _following(tenant.db.dialect.name, limit)
+    rows = statement.all(tenant.db, org_id=tenant.org_id, group_id=group_id, after=after)
     return [Member(member_id, kind, endpoints[kind], display) for _, member_id, kind, display in rows]
+
+
+@lru_cache(maxsize=100)
+def _following(dialect: str, limit: int) -> Prepared:
+    following = and_(memberships.c.group_id == bindparam("group_id"), memberships.c.member_id > bindparam("after"))
+    return Prepared(_members(dialect, bindparam("org_id"), following).limit(literal_column(str(limit))))
 
 
 def stream_members(tenant: Tenant, group_id: str) -> Iterator[Sequence[Member]]:
     """Yield the members of a group in the order of their ids, in chunks: each statement starts where the last ended."""
-    endpoints, after = _endpoints(tenant), ""
-    statement = _chunk(tenant.db.dialect.name)
-    while rows := statement.all(tenant.db, org_id=tenant.org_id, group_id=group_id, after=after):
-        yield [Member(member_id, kind, endpoints[kind], display) for _, member_id, kind, display in rows]
-        if len(rows) < MEMBERS_AT_ONCE:
+    after = ""
+    while members := list_members(tenant, group_id, after=after, limit=MEMBERS_AT_ONCE):
+        yield members
+        if len(members) < MEMBERS_AT_ONCE:
             return
-        after = rows[-1][1]
-
-
-@cache
-def _chunk(dialect: str) -> Prepared:
-    following = and_(memberships.c.group_id == bindparam("group_id"), memberships.c.member_id > bindparam("after"))
-    return Prepared(_members(dialect, bindparam("org_id"), following).limit(literal_column(str(MEMBERS_AT_ONCE))))
+        after = members[-1].id
 
 
 def _endpoints(tenant: Tenant) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from sqlalchemy import Table, delete, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from scim_server.store.session import Tenant, run_by_driver
+from scim_server.store.driver import run_by_driver
+from scim_server.store.session import Tenant
 from scim_server.store.tables import metadata, organizations, resources
 
 _REFERRING_FIRST = tuple(table for table in reversed(metadata.sorted_tables) if "org_id" in table.c)

@@ -1,7 +1,7 @@
 """The tables. ``org_id`` leads every key of a tenant table, so the same schema can be partitioned by it.
 
-``organizations`` and ``tokens`` are global: they are what finds the organization of a request. So is
-``idempotency_keys``, which also holds what operators did across organizations.
+``organizations``, ``tokens`` and ``oauth_clients`` are global: they are what finds the organization of a request. So
+is ``idempotency_keys``, which also holds what operators did across organizations.
 """
 
 from datetime import UTC, datetime
@@ -115,19 +115,95 @@ tokens = Table(
     Column("digest", Key, primary_key=True),
     Column("key_id", Key, nullable=False),
     Column("id", Key, nullable=False),
-    Column("org_id", Key, nullable=False),
-    Column("connection_id", Key, nullable=False),
+    # NULL where an operator's token acts in every organization.
+    Column("org_id", Key),
+    # NULL where the token is the portal's, not an identity provider's.
+    Column("connection_id", Key),
+    Column("kind", Key, nullable=False, server_default="static"),
     # The person the token stands for; NULL where it stands for the connection.
     Column("user_id", Key),
+    # The OAuth client it was given to, and the consent that it follows from.
+    Column("client_id", Key),
+    Column("grant_id", Key),
     Column("scope", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
     Column("last_used_at", Moment),
     Column("revoked_at", Moment),
+    # The token that this one takes the place of in a rotation, and when that would have ended without it.
+    Column("replaces_id", Key),
+    Column("replaced_expires_at", Moment),
+    # How many days before the end the log was last told of it.
+    Column("warned_days", Integer),
     # NB: no foreign key to connections: a global table cannot refer to a partitioned one.
     ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_tokens_organizations"),
+    CheckConstraint("kind IN ('static', 'access', 'refresh')", name="kind"),
     Index("ix_tokens_org_id", "org_id", "connection_id"),
+    Index("ix_tokens_client_id", "org_id", "client_id"),
     Index("ix_tokens_id", "id"),
+)
+
+oauth_clients = Table(
+    "oauth_clients",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("org_id", Key, nullable=False),
+    Column("connection_id", Key),
+    Column("name", Text, nullable=False),
+    Column("auth_method", Key, nullable=False),
+    # Two secrets live at once while they are rotated.
+    Column("secret_digest", Key),
+    Column("secret_key_id", Key),
+    Column("previous_secret_digest", Key),
+    Column("previous_secret_key_id", Key),
+    Column("previous_secret_ends_at", Moment),
+    # The keys of private_key_jwt and federated clients, or where they are published.
+    Column("jwks", Json),
+    Column("jwks_uri", Text),
+    # What the assertions of a federated client say.
+    Column("issuer", Key),
+    Column("subject", Key),
+    Column("audience", Key),
+    Column("redirect_uris", Json, nullable=False),
+    Column("grant_types", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("disabled_at", Moment),
+    ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_oauth_clients_organizations"),
+    UniqueConstraint("issuer", "subject", "audience", name="uq_oauth_clients_issuer"),
+    CheckConstraint("auth_method IN ('client_secret', 'private_key_jwt', 'federated')", name="auth_method"),
+    Index("ix_oauth_clients_org_id", "org_id", "id"),
+)
+
+# Authorization codes, kept a day after their end: one that comes back revokes what it gave.
+oauth_codes = Table(
+    "oauth_codes",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("digest", Key, nullable=False),
+    Column("grant_id", Key, nullable=False),
+    Column("client_id", Key, nullable=False),
+    # The token of the administrator who consented.
+    Column("granted_by", Key, nullable=False),
+    Column("redirect_uri", Text),
+    Column("scope", Text, nullable=False),
+    Column("code_challenge", Text),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+    PrimaryKeyConstraint("org_id", "digest"),
+    ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_oauth_codes_organizations"),
+)
+
+# The assertions of private_key_jwt clients that were taken, until they expire: each is taken once.
+oauth_assertions = Table(
+    "oauth_assertions",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("client_id", Key, nullable=False),
+    Column("jti_digest", Key, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    PrimaryKeyConstraint("org_id", "client_id", "jti_digest"),
+    ForeignKeyConstraint(["org_id"], ["organizations.id"], name="fk_oauth_assertions_organizations"),
 )
 
 resources = Table(
@@ -286,5 +362,15 @@ idempotency_keys = Table(
     Index("ix_idempotency_keys_expires_at", "expires_at"),
 )
 
-TENANT_TABLES = (connections, resources, resource_counts, memberships, passwords, tombstones, trail)
-GLOBAL_TABLES = (organizations, tokens, idempotency_keys)
+TENANT_TABLES = (
+    connections,
+    resources,
+    resource_counts,
+    memberships,
+    passwords,
+    tombstones,
+    trail,
+    oauth_codes,
+    oauth_assertions,
+)
+GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys)

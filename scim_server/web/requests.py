@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, cast
 
+import orjson
 import structlog
 from flask import Flask, Request, Response, request
 from scim2_models import PayloadTooLargeException, SCIMException
@@ -15,6 +16,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEnti
 from werkzeug.sansio.utils import get_current_url, get_host
 
 from scim_server.protocol.errors import (
+    InsufficientScopeException,
     MethodNotAllowedException,
     UnavailableException,
     UriTooLongException,
@@ -106,6 +108,9 @@ def scim_error(error: SCIMException) -> Response:
     response = problem(error) if _is_api() else scim_response(error_reply(error), error.status)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = _challenge(error)
+    if isinstance(error, InsufficientScopeException):
+        challenge = f'Bearer realm="scim", error="insufficient_scope", scope="{error.scope}"'
+        response.headers["WWW-Authenticate"] = challenge
     if isinstance(error, UnavailableException):
         response.headers["Retry-After"] = _RETRY_AFTER_S
     return response
@@ -157,9 +162,9 @@ def finish_request(response: Response) -> Response:
         "duration_ms": round((time.perf_counter() - sent.started) * 1000, 2),
     }
     credentials: Credentials | None = getattr(sent, "credentials", None)
-    if credentials is not None and credentials.actor.connection is not None:
-        fields["organization"] = credentials.org_id
-        fields["connection"] = credentials.actor.connection.id
+    if credentials is not None:
+        fields["organization"] = credentials.org_id or None
+        fields["connection"] = credentials.actor.connection.id if credentials.actor.connection else None
         if sent.leniences.counts:
             fields["leniences"] = dict(sent.leniences.counts)
     log.info("request", **fields)
@@ -174,7 +179,10 @@ def on_scim_exception(error: SCIMException) -> Response:
 
 
 def on_http_exception(error: HTTPException) -> Response | HTTPException:
-    """Render an error of Flask or Werkzeug: in the form of ``/scim`` or of ``/api``, as it is elsewhere."""
+    """Render an error of Flask or Werkzeug: in the form of its area, as it is elsewhere."""
+    if request.path.startswith("/oauth") and error.response is None:
+        body = {"error": "invalid_request", "error_description": error.description}
+        return Response(orjson.dumps(body), error.code, error.get_headers(), content_type="application/json")
     if not request.path.startswith(("/scim", "/api")):
         return error
     if isinstance(error, RequestEntityTooLarge):

@@ -28,7 +28,7 @@ import structlog
 from flask import Flask
 from sqlalchemy import Integer, bindparam, cast, func, select
 
-from scim_server.actions.organizations import issue_token
+from scim_server.actions.tokens import issue_token
 from scim_server.protocol.errors import ERROR_URN
 from scim_server.store.migrate import upgrade
 from scim_server.store.session import begin

@@ -137,6 +137,7 @@ def test_the_organization_leads_every_key_of_a_tenant_table() -> None:
         *(table.name for table in TENANT_TABLES),
         "tokens",
         "idempotency_keys",
+        "oauth_clients",
     }
 
 

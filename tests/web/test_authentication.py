@@ -12,13 +12,17 @@ from flask import Flask
 from sqlalchemy import Update, bindparam, update
 from werkzeug.test import TestResponse
 
+from scim_server.actions.tokens import issue_operator_token, issue_token
 from scim_server.protocol.errors import ERROR_URN
+from scim_server.protocol.scopes import covers
 from scim_server.protocol.tokens import make_token
-from scim_server.store.session import begin_platform, utc_now
+from scim_server.store.session import Actor, Credentials, begin, begin_platform, utc_now
 from scim_server.store.tables import connections, organizations
-from scim_server.web.requests import SCIM_MEDIA_TYPE
+from scim_server.store.tokens import authenticate
+from scim_server.web.requests import SCIM_MEDIA_TYPE, current_request
 from tests.databases import Database
 from tests.directory import (
+    KEY,
     NOBODY,
     SCIM_PREFIX,
     Client,
@@ -28,6 +32,7 @@ from tests.directory import (
     new_client,
     running_app,
     set_clock,
+    site_of,
     unique,
     user_body,
 )
@@ -58,7 +63,6 @@ def _ask(client: Client, authorization: str | None, path: str = "/Users") -> Tes
 _HEADERS: dict[str, Callable[[str], str]] = {
     "no token": lambda _: "Bearer",
     "blank token": lambda _: "Bearer   ",
-    "no scheme": lambda token: token,
     "Basic": lambda token: "Basic " + base64.b64encode(f"user:{token}".encode()).decode(),
     "other scheme": lambda token: f"Token {token}",
     "another token": lambda _: "Bearer eyJhbGciOiJIUzI1NiJ9.e30.x",
@@ -122,6 +126,56 @@ def test_a_suspended_organization_or_connection_is_401(
     assert "suspended" in _refused(client.get("/Users"))
     write(active)
     assert client.get("/Users").status_code == 200
+
+
+@pytest.mark.parametrize(("profile", "status"), [("okta", 200), ("lenient", 200), ("rfc", 401)])
+def test_a_token_without_a_scheme_is_taken_where_the_profile_says_so(app: Flask, profile: str, status: int) -> None:
+    """Okta sends what its administrator typed: counted, and refused to who keeps to the RFCs."""
+    client = new_client(app, connection=f"of {profile}", profile=profile)
+    with app.test_request_context(f"{SCIM_PREFIX}/Users", headers={"Authorization": client.token}):
+        answer = app.full_dispatch_request()
+        assert answer.status_code == status
+        if status == 200:
+            assert current_request().leniences.counts == {"token_without_scheme": 1}
+
+
+def test_a_token_without_a_connection_does_not_reach_scim(app: Flask, client: Client) -> None:
+    """Neither the portal's back end nor an operator speaks SCIM; the answer says what does."""
+    store = site_of(app).store
+    with begin(store, client.organization.operator, write=True) as tenant:
+        of_portal = issue_token(tenant, KEY, None, "org:admin members:read", None)[1]
+    with begin_platform(store, write=True) as platform:
+        of_operator = issue_operator_token(platform, KEY, None)[1]
+    for token in (of_portal, of_operator):
+        answer = _ask(client, f"Bearer {token}")
+        assert (answer.status_code, answer.get_json()["detail"]) == (
+            403,
+            "this token belongs to no connection; /scim takes the token of a connection",
+        )
+
+
+def test_an_operator_token_belongs_to_no_organization(app: Flask, client: Client) -> None:
+    """It proves an operator with every scope of the API; the portal's token proves its organization."""
+    store = site_of(app).store
+    with begin_platform(store, write=True) as platform:
+        issued, token = issue_operator_token(platform, KEY, None)
+    proved = authenticate(store, KEY, token, "")
+    assert proved == Credentials("", Actor("operator", issued.id, None, frozenset({"operator"})))
+    assert all(covers(proved.actor.scopes, each) for each in ("org:admin", "members:read", "members:write", "operator"))
+    with begin(store, client.organization.operator, write=True) as tenant:
+        issued, token = issue_token(tenant, KEY, None, "org:admin", None)
+    proved = authenticate(store, KEY, token, "")
+    assert proved == Credentials(client.organization.id, Actor("token", issued.id, None, frozenset({"org:admin"})))
+    assert covers(proved.actor.scopes, "members:write")
+    assert not covers(proved.actor.scopes, "operator")
+
+
+def test_a_lacking_scope_is_named_in_the_challenge(app: Flask) -> None:
+    """RFC 6750 §3.1: 403 with the error insufficient_scope and the scope that is needed."""
+    reader = new_client(app, scope="scim:read")
+    answer = reader.post("/Users", user_body(unique("user")))
+    assert answer.status_code == 403
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="scim", error="insufficient_scope", scope="scim:write"'
 
 
 def test_an_expired_token_is_401(database: Database) -> None:

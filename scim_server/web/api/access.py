@@ -2,7 +2,7 @@
 
 import re
 
-from scim2_models import ConflictException, ForbiddenException, NotFoundException
+from scim2_models import ConflictException, NotFoundException
 
 from scim_server.actions.organizations import DELETING, SLUG
 from scim_server.store.organizations import Organization, find_organization
@@ -11,17 +11,6 @@ from scim_server.web.requests import current_request
 from scim_server.web.site import current_site
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def check_scope(scope: str) -> None:
-    """Refuse a token whose scopes do not cover one: ``operator`` covers all, ``org:admin`` all of its organization.
-
-    :raises ForbiddenException: When they do not.
-    """
-    scopes = current_request().credentials.actor.scopes
-    covering = {"operator", scope} if scope == "operator" else {"operator", "org:admin", scope}
-    if not scopes & covering:
-        raise ForbiddenException(detail=f"the token lacks the scope {scope}")
 
 
 def is_operator() -> bool:

@@ -21,8 +21,9 @@ from scim_server.protocol.wire import read_object
 from scim_server.store.connections import ConnectionNameTakenError
 from scim_server.store.organizations import Organization, SlugTakenError
 from scim_server.store.session import Credentials, Platform, Tenant, begin, begin_platform, transact
-from scim_server.web.api.access import check_scope, enter
+from scim_server.web.api.access import enter
 from scim_server.web.api.idempotency import HEADER, Claimed, answer_once
+from scim_server.web.authentication import require_scope
 from scim_server.web.problems import API_PREFIX, BadFieldsException, pointers
 from scim_server.web.requests import current_request, read_body_bytes
 from scim_server.web.site import current_site
@@ -183,7 +184,7 @@ def _allowed(declared: Operation, named: str | None) -> Call:
     credentials, organization = current_request().credentials, None
     if named is not None:
         organization, credentials = enter(named, deleting=declared.deleting)
-    check_scope(declared.scope)
+    require_scope(declared.scope)
     return Call(declared, credentials, organization, {}, {}, request.headers.get("If-Match"))
 
 

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from scim_server.actions.organizations import issue_token
+from scim_server.actions.tokens import issue_token
 from scim_server.store.session import begin
 from scim_server.web.api.operations import OPERATIONS, Operation
 from scim_server.web.problems import API_PREFIX

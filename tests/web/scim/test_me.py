@@ -9,7 +9,7 @@ from argon2.exceptions import VerifyMismatchError
 from flask import Flask
 from sqlalchemy import select
 
-from scim_server.actions.organizations import issue_token
+from scim_server.actions.tokens import issue_token
 from scim_server.protocol.bulk import BULK_REQUEST_URN
 from scim_server.store.session import begin
 from scim_server.store.tables import passwords
