@@ -140,7 +140,7 @@ def test_the_page_takes_the_foreign_keys_off_and_puts_them_back() -> None:
     foreign_keys = [each for table in metadata.sorted_tables for each in table.foreign_key_constraints]
     assert sorted(before) == sorted(_flat(DropConstraint(each).compile(dialect=dialect)) for each in foreign_keys)
     assert sorted(each.replace("FOREIGN KEY (", "FOREIGN KEY(") for each in after) == sorted(
-        _flat(AddConstraint(each).compile(dialect=dialect)) for each in foreign_keys
+        _flat(AddConstraint(each, isolate_from_table=False).compile(dialect=dialect)) for each in foreign_keys
     )
 
 
