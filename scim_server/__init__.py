@@ -19,6 +19,7 @@ from scim_server.protocol.cursors import CursorKey
 from scim_server.store.session import Store, open_store
 from scim_server.store.tokens import DigestKey
 from scim_server.web import health, requests
+from scim_server.web.limits import open_limits
 from scim_server.web.scim import bulk, discovery, me, resources, search
 from scim_server.web.scim.authentication import authenticate_request
 from scim_server.web.site import Site, extension_key
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         store=open_settings_store(settings),
         digest_key=DigestKey.derive(settings.secret_key),
         cursor_key=CursorKey.derive(settings.secret_key),
+        limits=open_limits(settings.secret_key, settings.rate_limit_per_s, settings.trusted_proxies),
         base_url=settings.base_url,
         max_body_bytes=settings.max_body_bytes,
     )

@@ -43,6 +43,7 @@ def environment(database: Database, **settings: str) -> dict[str, str]:
     return {
         "SCIM_SERVER_DATABASE_URL": database.app_url,
         "SCIM_SERVER_SECRET_KEY": SECRET_KEY,
+        "SCIM_SERVER_RATE_LIMIT_PER_S": "0",  # A test sends as fast as it can.
         **{f"SCIM_SERVER_{name.upper()}": value for name, value in settings.items()},
     }
 

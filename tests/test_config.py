@@ -79,6 +79,23 @@ def test_a_number_must_be_whole_and_large_enough(name: str, value: str) -> None:
         read_settings({**SECRET_KEY, f"SCIM_SERVER_{name}": value})
 
 
+@pytest.mark.parametrize("value", ["-1", "25001", "0.5", "many"])
+def test_a_rate_limit_has_bounds(value: str) -> None:
+    """It says between what a rate lies; 0 is no limit."""
+    assert read_settings({**SECRET_KEY, "SCIM_SERVER_RATE_LIMIT_PER_S": "0"}).rate_limit_per_s == 0
+    with pytest.raises(SettingError, match=r"SCIM_SERVER_RATE_LIMIT_PER_S must be a whole number from 0 to 25000"):
+        read_settings({**SECRET_KEY, "SCIM_SERVER_RATE_LIMIT_PER_S": value})
+
+
+def test_proxies_are_addresses() -> None:
+    """Addresses, networks and ``*`` are taken; a name, or a network with bits of a machine, is told."""
+    name = "SCIM_SERVER_FORWARDED_ALLOW_IPS"
+    assert read_settings({**SECRET_KEY, name: "10.0.0.0/8, ::1"}).trusted_proxies == ("10.0.0.0/8", "::1")
+    for wrong in ("proxy.internal", "10.0.0.1/8"):
+        with pytest.raises(SettingError, match=rf"{name} must be addresses .*; not '{wrong}'"):
+            read_settings({**SECRET_KEY, name: wrong})
+
+
 def test_the_base_url_is_http_and_loses_its_slash() -> None:
     """Locations are made by appending to it."""
     settings = read_settings({**SECRET_KEY, "SCIM_SERVER_BASE_URL": "https://portal.example/"})

@@ -4,6 +4,7 @@ A :class:`Tenant` is made by :func:`begin` alone, from :class:`Credentials` that
 whoever holds one is authenticated and every statement can name its ``org_id``.
 """
 
+import math
 import os
 import secrets
 import sqlite3
@@ -133,6 +134,10 @@ class KnownTokens:
         at, found = self._found.get(digest, (0.0, None))
         return found if time.monotonic() - at < self.MAX_AGE_S else None
 
+    def has_found(self, digest: str) -> bool:
+        """Return whether a token existed when the database was last asked, however long ago that was."""
+        return digest in self._found
+
     def put(self, digest: str, found: Any, asked_at: float) -> None:
         """Keep what the database said of a token that exists.
 
@@ -144,7 +149,8 @@ class KnownTokens:
 
     def forget(self, digest: str) -> None:
         """Ask the database again about a token."""
-        self._found.pop(digest, None)
+        if digest in self._found:
+            self._found[digest] = (-math.inf, None)
 
 
 class Walks:

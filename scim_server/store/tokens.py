@@ -2,8 +2,10 @@
 
 import hashlib
 import hmac
+import math
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -11,7 +13,7 @@ from typing import NamedTuple
 from scim2_models import UnauthorizedException
 from sqlalchemy import bindparam, insert, or_, select, update
 
-from scim_server.protocol.errors import UnavailableException
+from scim_server.protocol.errors import UnavailableException, UnknownCredentialsException
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import OnDelete, OnExisting, OnInactive, Provisioning
 from scim_server.protocol.tokens import ALPHABET, RANDOM_LENGTH, is_well_formed, make_token
@@ -155,26 +157,31 @@ _LOOK_UP = Prepared(
 )
 
 
-def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> Credentials:
+def authenticate(
+    store: Store, key: DigestKey, token: str, request_id: str, *, before_guess: Callable[[], None] = lambda: None
+) -> Credentials:
     """Return what a bearer token proves, in one indexed look-up, or by one of less than a second ago.
 
-    :raises UnauthorizedException: When the token is malformed, unknown, expired or revoked, or its
-        organization or connection is not active.
+    :param before_guess: What is done before a token is looked up that this process never found; it may refuse.
+    :raises UnknownCredentialsException: When the token is malformed or unknown.
+    :raises UnauthorizedException: When it is expired or revoked, or its organization or connection is not active.
     """
     digest = key.digest(token)
     known, now = store.known_tokens.get(digest), store.clock()
     if known is None:
         if not is_well_formed(token):
-            raise UnauthorizedException(detail="the bearer token is malformed; paste it whole, as it was shown")
+            raise UnknownCredentialsException(detail="the bearer token is malformed; paste it whole, as it was shown")
+        if not store.known_tokens.has_found(digest):
+            before_guess()
         asked_at = time.monotonic()
         with begin_platform(store, write=False) as platform:
             found = _LOOK_UP.first(platform.db, digest=digest)
         if found is None:
-            raise UnauthorizedException(detail="the bearer token is unknown; issue a new one for this connection")
+            raise UnknownCredentialsException(detail="the bearer token is unknown; issue a new one for this connection")
         row = _Found(*found)
         known = row, _actor(row)
-        if row.user_id is None:  # The access of a person ends with the request that ends it.
-            store.known_tokens.put(digest, known, asked_at)
+        # The access of a person ends with the request that ends it.
+        store.known_tokens.put(digest, known, asked_at if row.user_id is None else -math.inf)
     row, actor = known
     if row.revoked_at is not None:
         raise UnauthorizedException(detail="the bearer token was revoked; issue a new one for this connection")

@@ -16,6 +16,7 @@ from werkzeug.sansio.utils import get_current_url, get_host
 
 from scim_server.protocol.errors import (
     MethodNotAllowedException,
+    TooManyRequestsException,
     UnavailableException,
     UriTooLongException,
     error_reply,
@@ -28,7 +29,6 @@ SCIM_MEDIA_TYPE = "application/scim+json"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SLASHES = re.compile(r"/{2,}")
-_RETRY_AFTER_S = "2"
 
 log = structlog.get_logger("scim_server")
 
@@ -101,8 +101,8 @@ def scim_error(error: SCIMException) -> Response:
     response = scim_response(error_reply(error), error.status)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = _challenge(error)
-    if isinstance(error, UnavailableException):
-        response.headers["Retry-After"] = _RETRY_AFTER_S
+    if isinstance(error, TooManyRequestsException | UnavailableException):
+        response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
 

@@ -7,6 +7,7 @@ from flask import current_app
 from scim_server.protocol.cursors import CursorKey
 from scim_server.store.session import Store
 from scim_server.store.tokens import DigestKey
+from scim_server.web.limits import Limits
 from scim_server.web.requests import SCIM_PREFIX, current_request
 
 _KEY = "scim_server"
@@ -19,6 +20,7 @@ class Site:
     store: Store
     digest_key: DigestKey
     cursor_key: CursorKey
+    limits: Limits
     base_url: str | None
     max_body_bytes: int
 
