@@ -24,8 +24,8 @@ class Statement:
 
     @property
     def is_of_tokens(self) -> bool:
-        """Whether it belongs to the look-up of a token, not to the request itself."""
-        return re.search(r"\b(FROM|UPDATE) tokens\b", self.sql) is not None
+        """Whether it belongs to the look-up of a token, or to the counts of requests, not to the request itself."""
+        return re.search(r"\b(FROM|UPDATE) tokens\b|\bconnection_hours\b", self.sql) is not None
 
 
 @contextmanager

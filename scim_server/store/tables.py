@@ -250,5 +250,36 @@ trail = Table(
     Index("ix_trail_resource", "org_id", "resource_id", "id"),
 )
 
-TENANT_TABLES = (connections, resources, resource_counts, memberships, passwords, tombstones, trail)
+# What a connection sent in an hour, and its last error in it: the newest rows are its health.
+connection_hours = Table(
+    "connection_hours",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("connection_id", Key, nullable=False),
+    Column("hour", Moment, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("last_request_at", Moment, nullable=False),
+    Column("last_error_at", Moment),
+    Column("last_error_status", Integer),
+    Column("last_error_detail", Text),
+    PrimaryKeyConstraint("org_id", "connection_id", "hour"),
+    ForeignKeyConstraint(
+        ["org_id", "connection_id"],
+        ["connections.org_id", "connections.id"],
+        name="fk_connection_hours_connection",
+        ondelete="CASCADE",
+    ),
+)
+
+TENANT_TABLES = (
+    connections,
+    resources,
+    resource_counts,
+    memberships,
+    passwords,
+    tombstones,
+    trail,
+    connection_hours,
+)
 GLOBAL_TABLES = (organizations, tokens)

@@ -47,6 +47,8 @@ class ScimRequest(Request):
     credentials: Credentials
     """Set once they are proved, as are the ``leniences``."""
     leniences: Leniences
+    error_detail: str | None = None
+    """What the answer says is wrong."""
 
 
 def current_request() -> ScimRequest:
@@ -98,6 +100,7 @@ def scim_response(body: bytes, status: int = 200, **headers: str) -> Response:
 
 def scim_error(error: SCIMException) -> Response:
     """Return an error answer (RFC 7644 §3.12)."""
+    current_request().error_detail = error.detail
     response = scim_response(error_reply(error), error.status)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = _challenge(error)

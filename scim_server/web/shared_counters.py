@@ -18,7 +18,7 @@ import time
 from hashlib import blake2b
 from math import floor
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from limits.storage import SlidingWindowCounterSupport, Storage
 
@@ -50,7 +50,7 @@ class _Found(NamedTuple):
 class SharedCounters(Storage, SlidingWindowCounterSupport):
     """Sliding windows in a file; windows are as long as whole seconds, and no longer than a year."""
 
-    STORAGE_SCHEME: ClassVar[list[str]] = ["shared-counters"]
+    STORAGE_SCHEME = ["shared-counters"]  # noqa: RUF012  # the base class has it so
     base_exceptions = (OSError, ValueError)
 
     def __init__(self, path: Path) -> None:

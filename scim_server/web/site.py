@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import current_app
 
 from scim_server.protocol.cursors import CursorKey
+from scim_server.store.health import RequestCounts
 from scim_server.store.session import Store
 from scim_server.store.tokens import DigestKey
 from scim_server.web.limits import Limits
@@ -21,6 +22,7 @@ class Site:
     digest_key: DigestKey
     cursor_key: CursorKey
     limits: Limits
+    counts: RequestCounts
     base_url: str | None
     max_body_bytes: int
 
