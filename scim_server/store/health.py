@@ -3,8 +3,8 @@
 import threading
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -61,12 +61,12 @@ def read_health(tenant: Tenant, connection_id: str) -> ConnectionHealth:
 
 @dataclass(slots=True)
 class _Tally:
-    """What one process has seen of a connection since it last wrote."""
+    """What one process has seen of a connection since it last wrote; times are seconds since the epoch."""
 
     requests: int = 0
     errors: int = 0
-    last_request_at: datetime | None = None
-    last_error_at: datetime | None = None
+    last_request_at: float = 0.0
+    last_error_at: float | None = None
     last_error_status: int | None = None
     last_error_detail: str | None = None
 
@@ -86,8 +86,11 @@ class RequestCounts:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _written_at: float = field(default_factory=time.monotonic)
 
-    def count(self, org_id: str, connection_id: str, now: datetime, status: int, detail: str | None) -> None:
-        """Count a request that was answered, with the ``detail`` of its error if it was one."""
+    def count(self, org_id: str, connection_id: str, now: float, status: int, detail: str | None) -> None:
+        """Count a request that was answered, with the ``detail`` of its error if it was one.
+
+        :param now: In seconds since the epoch.
+        """
         with self._lock:
             tally = self._tallies.get((org_id, connection_id))
             if tally is None:
@@ -166,9 +169,10 @@ def _counting(dialect_name: str) -> Any:
 
 def _write(store: Store, org_id: str, connection_id: str, tally: _Tally, *, patiently: bool) -> None:
     """Add what was counted to the hour of its last request, each statement its own transaction."""
-    assert tally.last_request_at is not None
-    hour = tally.last_request_at.replace(minute=0, second=0, microsecond=0)
-    values = {name: getattr(tally, name) for name in (*_ADDED, "last_request_at", *_ERROR)}
+    at = datetime.fromtimestamp(tally.last_request_at, UTC)
+    failed_at = None if tally.last_error_at is None else datetime.fromtimestamp(tally.last_error_at, UTC)
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    values = {**asdict(tally), "last_request_at": at, "last_error_at": failed_at}
     credentials, key = Credentials(org_id, _SERVER), {"org_id": org_id, "connection_id": connection_id, "hour": hour}
     with begin(store, credentials, write=False) as tenant, nullcontext() if patiently else impatient(tenant.db):
         try:

@@ -14,6 +14,7 @@ from tests.databases import Database
 from tests.directory import Organization, new_organization, opened
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOON_S = NOON.timestamp()
 
 
 @pytest.fixture
@@ -54,16 +55,16 @@ def test_counts_are_summed_by_the_hour(organization: Organization) -> None:
     connection, org = _connection_id(organization), organization.id
     first, second = RequestCounts(), RequestCounts()
     for minute, status, detail in ((1, 200, None), (2, 404, "early"), (9, 400, "latest")):
-        first.count(org, connection, _minutes(minute), status, detail)
+        first.count(org, connection, _minutes(minute).timestamp(), status, detail)
     for minute, status, detail in ((3, 409, "between"), (10, 201, None)):
-        second.count(org, connection, _minutes(minute), status, detail)
+        second.count(org, connection, _minutes(minute).timestamp(), status, detail)
     for counts in (first, second):
         counts.write(organization.store)
         counts.write(organization.store)
     assert _health(organization, connection) == ConnectionHealth(
         _minutes(10), _minutes(9), 400, "latest", (Hour(NOON, 5, 3),)
     )
-    second.count(org, connection, _minutes(60), 200, None)
+    second.count(org, connection, _minutes(60).timestamp(), 200, None)
     second.write(organization.store)
     assert _health(organization, connection) == ConnectionHealth(
         _minutes(60), _minutes(9), 400, "latest", (Hour(_minutes(60), 1, 0), Hour(NOON, 5, 3))
@@ -74,8 +75,8 @@ def test_another_connection_is_another_sum(organization: Organization, store: St
     """Neither a second connection nor another organization is counted in."""
     counts, connection = RequestCounts(), _connection_id(organization)
     other = new_organization(store)
-    counts.count(organization.id, connection, NOON, 200, None)
-    counts.count(other.id, _connection_id(other), NOON, 500, "it failed")
+    counts.count(organization.id, connection, NOON_S, 200, None)
+    counts.count(other.id, _connection_id(other), NOON_S, 500, "it failed")
     counts.write(store)
     assert _health(organization, connection).hours == (Hour(NOON, 1, 0),)
     assert _health(other, _connection_id(other)).hours == (Hour(NOON, 1, 1),)
@@ -86,7 +87,7 @@ def test_hours_end_after_thirty_days(organization: Organization) -> None:
     """The first request of an hour removes what is older; a connection that falls silent keeps its last hours."""
     connection, counts = _connection_id(organization), RequestCounts()
     for day in (0, 1, 31):
-        counts.count(organization.id, connection, NOON + timedelta(days=day), 200, None)
+        counts.count(organization.id, connection, NOON_S + day * 86_400, 200, None)
         counts.write(organization.store)
     hours = [each.hour for each in _health(organization, connection).hours]
     assert hours == [NOON + timedelta(days=31), NOON + timedelta(days=1)]
@@ -95,9 +96,9 @@ def test_hours_end_after_thirty_days(organization: Organization) -> None:
 def test_a_connection_that_is_gone_is_no_failure(organization: Organization) -> None:
     """What was counted of a connection that was deleted meanwhile is dropped, and what there was goes with it."""
     connection, counts = _connection_id(organization), RequestCounts()
-    counts.count(organization.id, connection, NOON, 200, None)
+    counts.count(organization.id, connection, NOON_S, 200, None)
     counts.write(organization.store)
-    counts.count(organization.id, connection, NOON, 200, None)
+    counts.count(organization.id, connection, NOON_S, 200, None)
     with begin(organization.store, organization.operator, write=True) as tenant:
         tenant.db.execute(
             delete(connections).where(connections.c.org_id == tenant.org_id, connections.c.id == connection)
@@ -112,10 +113,10 @@ def test_what_is_counted_is_bounded(organization: Organization) -> None:
     """A process keeps counts of so many connections, and no more; the sentence of an error is cut."""
     counts = RequestCounts()
     for number in range(RequestCounts.MAX_CONNECTIONS + 5):
-        counts.count(organization.id, str(number), NOON, 200, None)
+        counts.count(organization.id, str(number), NOON_S, 200, None)
     assert len(counts._tallies) == RequestCounts.MAX_CONNECTIONS
     connection, counts = _connection_id(organization), RequestCounts()
-    counts.count(organization.id, connection, NOON, 400, "x" * 10_000)
+    counts.count(organization.id, connection, NOON_S, 400, "x" * 10_000)
     counts.write(organization.store)
     assert _health(organization, connection).last_error_detail == "x" * 500
 
