@@ -17,7 +17,17 @@ from scim_server.store.connections import (
 )
 from scim_server.store.organizations import Organization, find_organization, insert_organization
 from scim_server.store.resources import find_namesake
-from scim_server.store.session import Actor, Credentials, Platform, Store, Tenant, begin_platform, new_id, write_end
+from scim_server.store.session import (
+    Actor,
+    Credentials,
+    Platform,
+    Store,
+    Tenant,
+    begin_platform,
+    enter,
+    new_id,
+    write_end,
+)
 from scim_server.store.tokens import DigestKey, TokenRecord, insert_token, revoke_token
 from scim_server.store.trail import record
 
@@ -56,13 +66,7 @@ def create_organization(platform: Platform, store: Store, slug: str, name: str, 
         raise ValueError("the name must have 1 to 200 characters")
     organization = Organization(new_id(), slug, name.strip(), "active", platform.now)
     insert_organization(platform, organization)
-    tenant = Tenant(
-        db=platform.db,
-        org_id=organization.id,
-        actor=Actor("operator", actor_id),
-        now=platform.now,
-        catalog=store.catalog,
-    )
+    tenant = enter(platform, store, Credentials(organization.id, Actor("operator", actor_id)))
     record(tenant, "organization.create", "Organization", organization.id, {"slug": {"to": slug}})
     create_connection(tenant, DEFAULT_CONNECTION, "lenient")
     write_end(tenant)

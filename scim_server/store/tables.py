@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     JSON,
     BigInteger,
     Boolean,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
@@ -283,3 +285,14 @@ TENANT_TABLES = (
     connection_hours,
 )
 GLOBAL_TABLES = (organizations, tokens)
+
+# PostgreSQL shows and takes rows of the organization alone that a connection has named; see session._show_rows.
+_OWN = "org_id = current_setting('app.org', true)"
+for _table in TENANT_TABLES:
+    for _statement in (
+        f"CREATE POLICY organization ON {_table.name} USING ({_OWN}) WITH CHECK ({_OWN})",
+        f"ALTER TABLE {_table.name} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {_table.name} FORCE ROW LEVEL SECURITY",
+    ):
+        _ddl = DDL(_statement)  # type: ignore[no-untyped-call]
+        event.listen(_table, "after_create", _ddl.execute_if(dialect="postgresql"), propagate=True)

@@ -25,6 +25,7 @@ from scim_server.store.session import (
     Platform,
     Store,
     Tenant,
+    begin,
     begin_platform,
     impatient,
     new_id,
@@ -120,18 +121,23 @@ def revoke_token(tenant: Tenant, token_id: str) -> bool:
     return result.rowcount > 0
 
 
-class _Found(NamedTuple):
-    """What a look-up finds of a token, its organization, its connection and its person."""
+class _Issued(NamedTuple):
+    """What a look-up finds of a token and its organization."""
 
     id: str
     org_id: str
+    connection_id: str
     user_id: str | None
     scope: str
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
     status: str
-    connection_id: str
+
+
+class _Bearer(NamedTuple):
+    """What a look-up finds of the connection of a token, and of its person."""
+
     name: str
     profile: str
     enabled: bool
@@ -141,26 +147,34 @@ class _Found(NamedTuple):
     user_active: bool | None
 
 
-# NB: org_id follows from the token here, which is what makes it known to every other statement.
-_LOOK_UP = Prepared(
-    select(
-        *(tokens.c[name] for name in _Found._fields[:7]),
-        organizations.c.status,
-        *(connections.c[name] for name in ("id", *_Found._fields[9:15])),
-        resources.c.active,
-    )
+# NB: two look-ups, since only the first tells the organization whose rows row-level security lets the second see.
+_ISSUED = Prepared(
+    select(*(tokens.c[name] for name in _Issued._fields[:8]), organizations.c.status)
     .join(organizations, organizations.c.id == tokens.c.org_id)
-    .join(connections, (connections.c.org_id == tokens.c.org_id) & (connections.c.id == tokens.c.connection_id))
-    # NB: to the org_id of connections, the same one: Citus does not see through tokens that both lie on one server.
-    .outerjoin(resources, (resources.c.org_id == connections.c.org_id) & (resources.c.id == tokens.c.user_id))
     .where(tokens.c.digest == bindparam("digest"))
 )
+_BEARER = Prepared(
+    select(*(connections.c[name] for name in _Bearer._fields[:6]), resources.c.active)
+    .outerjoin(resources, (resources.c.org_id == bindparam("org_id")) & (resources.c.id == bindparam("user_id")))
+    .where(connections.c.org_id == bindparam("org_id"), connections.c.id == bindparam("connection_id"))
+)
+
+
+def _look_up(store: Store, digest: str) -> tuple[_Issued, _Bearer] | None:
+    with begin_platform(store, write=False) as platform:
+        found = _ISSUED.first(platform.db, digest=digest)
+    if found is None:
+        return None
+    issued = _Issued(*found)
+    with begin(store, Credentials(issued.org_id, Actor("token", issued.id)), write=False) as tenant:
+        row = _BEARER.first(tenant.db, org_id=tenant.org_id, user_id=issued.user_id, connection_id=issued.connection_id)
+    return None if row is None else (issued, _Bearer(*row))
 
 
 def authenticate(
     store: Store, key: DigestKey, token: str, request_id: str, *, before_guess: Callable[[], None] = lambda: None
 ) -> Credentials:
-    """Return what a bearer token proves, in one indexed look-up, or by one of less than a second ago.
+    """Return what a bearer token proves, in two indexed look-ups, or by those of less than a second ago.
 
     :param before_guess: What is done before a token is looked up that this process never found; it may refuse.
     :raises UnknownCredentialsException: When the token is malformed or unknown.
@@ -174,31 +188,29 @@ def authenticate(
         if not store.known_tokens.has_found(digest):
             before_guess()
         asked_at = time.monotonic()
-        with begin_platform(store, write=False) as platform:
-            found = _LOOK_UP.first(platform.db, digest=digest)
+        found = _look_up(store, digest)
         if found is None:
             raise UnknownCredentialsException(detail="the bearer token is unknown; issue a new one for this connection")
-        row = _Found(*found)
-        known = row, _actor(row)
+        known = (*found, _actor(*found))
         # The access of a person ends with the request that ends it.
-        store.known_tokens.put(digest, known, asked_at if row.user_id is None else -math.inf)
-    row, actor = known
+        store.known_tokens.put(digest, known, asked_at if found[0].user_id is None else -math.inf)
+    row, bearer, actor = known
     if row.revoked_at is not None:
         raise UnauthorizedException(detail="the bearer token was revoked; issue a new one for this connection")
     if row.expires_at is not None and row.expires_at <= now:
         raise UnauthorizedException(detail="the bearer token has expired; issue a new one for this connection")
-    if row.status != "active" or not row.enabled:
+    if row.status != "active" or not bearer.enabled:
         raise UnauthorizedException(detail="this organization or connection is suspended")
-    if row.user_id is not None and row.user_active is not True:
+    if row.user_id is not None and bearer.user_active is not True:
         raise UnauthorizedException(detail="the person this token stands for has no access any more")
     if row.last_used_at is None or row.last_used_at <= now - LAST_USED_INTERVAL:
         _touch(store, digest, now)
     return Credentials(row.org_id, actor, request_id)
 
 
-def _actor(row: _Found) -> Actor:
-    provisioning = Provisioning(row.on_inactive, row.on_existing, row.on_delete)
-    connection = Connection(row.connection_id, row.name, PROFILES[row.profile], provisioning)
+def _actor(row: _Issued, bearer: _Bearer) -> Actor:
+    provisioning = Provisioning(bearer.on_inactive, bearer.on_existing, bearer.on_delete)
+    connection = Connection(row.connection_id, bearer.name, PROFILES[bearer.profile], provisioning)
     kind, actor_id = ("token", row.id) if row.user_id is None else ("user", row.user_id)
     return Actor(kind, actor_id, connection, _scopes(row.scope))
 

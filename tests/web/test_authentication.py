@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from scim_server.protocol.errors import ERROR_URN
 from scim_server.protocol.tokens import make_token
-from scim_server.store.session import begin_platform, utc_now
+from scim_server.store.session import begin, utc_now
 from scim_server.store.tables import connections, organizations
 from scim_server.web.requests import SCIM_MEDIA_TYPE
 from tests.databases import Database
@@ -114,8 +114,8 @@ def test_a_suspended_organization_or_connection_is_401(
     """What is suspended is refused, and served again once it is active."""
 
     def write(values: dict[str, Any]) -> None:
-        with begin_platform(client.organization.store, write=True) as platform:
-            platform.db.execute(statement.values(values), {"of": client.organization.id})
+        with begin(client.organization.store, client.organization.operator, write=True) as tenant:
+            tenant.db.execute(statement.values(values), {"of": tenant.org_id})
         a_second_later(client.organization.store)
 
     write(suspended)
