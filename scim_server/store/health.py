@@ -1,5 +1,6 @@
 """The health of connections: their last request, their last error, and how many of each there were by the hour."""
 
+import math
 import threading
 import time
 from contextlib import nullcontext
@@ -80,7 +81,7 @@ class RequestCounts:
 
     INTERVAL_S = 10.0
     MAX_CONNECTIONS = 10_000
-    _BATCH = 100
+    MAX_WRITING_S = 0.5
 
     _tallies: dict[tuple[str, str], _Tally] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -115,11 +116,14 @@ class RequestCounts:
         return due
 
     def write(self, store: Store, *, patiently: bool = False) -> None:
-        """Write what was counted, a hundred connections at a time; the rest, and what the database refuses, waits.
+        """Write what was counted, for half a second at most; the rest, and what the database refuses, waits.
 
         :param patiently: Whether all is written, and the lock of SQLite waited for.
         """
-        for key in list(self._tallies)[: None if patiently else self._BATCH]:
+        end = math.inf if patiently else time.monotonic() + self.MAX_WRITING_S
+        for key in list(self._tallies):
+            if time.monotonic() > end:
+                return
             with self._lock:
                 tally = self._tallies.pop(key, None)
             if tally is None:

@@ -18,6 +18,12 @@ from tests.serving import gunicorn
 from tests.statements import recorded
 
 
+@pytest.fixture(autouse=True)
+def nothing_counted_before(app: Flask) -> None:
+    """Let what other tests sent be forgotten."""
+    site_of(app).counts._tallies.clear()
+
+
 def _health(client: Client) -> ConnectionHealth:
     with begin(client.organization.store, client.organization.operator, write=False) as tenant:
         return read_health(tenant, client.connection.id)
