@@ -12,7 +12,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from scim_server.store.driver import is_observed, run_by_driver
 
-
 BEHIND_POOLER = "scim_server_behind_pooler"
 """What a connection knows of itself that is another connection of the database with each transaction."""
 

@@ -152,7 +152,7 @@ def test_a_pooled_connection_goes_from_one_organization_to_the_next(
             snapshot(then)
             look(first)
             look(then)
-    store.writer.dispose()  # As after a connection that was lost.
+    store.close()  # As after a connection that was lost.
     look(theirs)
 
 
