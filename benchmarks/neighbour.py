@@ -1,6 +1,7 @@
 """P12: what one organization waits while another sends ten times what it may."""
 
 import itertools
+import os
 import socket
 import threading
 import time
@@ -53,7 +54,11 @@ def _row(server: Server, kind: str, stage: Stage, options: Options) -> Row:
     loaded: list[float] = []
     sums: Counter[int] = Counter()
     flooded_s = 0.0
-    with ProcessPoolExecutor(1, get_context("fork")) as elsewhere, closing(Connection(server)) as connection:
+    # Who floods sits elsewhere: its processor is not the server's.
+    with (
+        ProcessPoolExecutor(1, get_context("fork"), os.nice, (10,)) as elsewhere,
+        closing(Connection(server)) as connection,
+    ):
         _p99_ms(connection, stage.writing, phase_s / 2)
         for _ in range(max(2, options.sizes.rounds // 2)):
             quiet.append(_p99_ms(connection, stage.writing, phase_s))

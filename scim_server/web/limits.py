@@ -16,8 +16,8 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from scim_server.protocol.errors import TooManyRequestsException
 from scim_server.web.shared_counters import SharedCounters
 
-WINDOW_S = 10
-"""What a connection may send in a second, it may send at any pace within so many."""
+WINDOW_S = 2
+"""What a connection may send in so many seconds, it may send at once, if it sent little before."""
 
 GUESSES = RateLimitItemPerMinute(30, namespace="guesses")
 """How many requests of one address may prove nothing before it has to wait."""
