@@ -53,7 +53,7 @@ limit_request_field_size = 8190
 http_parser = "auto"
 
 # Only these proxies, separated by commas, are believed when they say that the client came over https ...
-forwarded_allow_ips = os.environ.get("SCIM_SERVER_FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+forwarded_allow_ips = ",".join(settings.trusted_proxies)
 # ... in this one header: with more than one, two that contradict each other refuse the request.
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
 # No proxy rewrites the path through a header: a client could slip one past it.

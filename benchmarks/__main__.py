@@ -42,7 +42,7 @@ def main(
     results: Path | None,
     limit_seconds: int | None,
 ) -> None:
-    """Measure the targets P1 to P11."""
+    """Measure the targets P1 to P12."""
     chosen = frozenset(filter(None, only.upper().replace(" ", "").split(","))) or frozenset(TARGETS)
     if not chosen <= set(TARGETS):
         raise click.UsageError(f"--only takes {', '.join(TARGETS)}")

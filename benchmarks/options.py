@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-TARGETS = tuple(f"P{number}" for number in range(1, 12))
+TARGETS = tuple(f"P{number}" for number in range(1, 13))
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def serve(
         "PYTHONPATH": str(_ROOT),
     }
     with tempfile.TemporaryDirectory(prefix="scim-bench-") as directory:
+        environment["TMPDIR"] = directory
         log = Path(directory, "log")
         start = time.perf_counter()
         with log.open("wb") as output:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from benchmarks import throughput, waiting
+from benchmarks import neighbour, throughput, waiting
 from benchmarks.checks import check
 from benchmarks.databases import Database, running_postgresql, sqlite_database
 from benchmarks.intervals import median
@@ -66,6 +66,8 @@ def measure_postgresql(report: Report, options: Options) -> None:
             report.rows += throughput.rows(measured, stage, options)
         for row in waiting.rows(stage, options):
             report.rows.append(row)
+        if options.wants("P12"):
+            report.rows += neighbour.rows(stage, options)
         if options.wants("P10"):
             report.rows += memory_rows(stage, "after all of the above")
         report.memory += [Memory(name, usage(server.pid)) for name, server in stage.servers.items()]

@@ -31,10 +31,17 @@ def digest_key() -> DigestKey:
 
 
 @contextmanager
-def our_server(kind: Kind, database: Database, seat: Seat) -> Iterator[Server]:
-    """Serve the project as it is deployed; it has started when it answers a request for a user."""
+def our_server(kind: Kind, database: Database, seat: Seat, *, rate_limit_per_s: int = 0) -> Iterator[Server]:
+    """Serve the project as it is deployed; it has started when it answers a request for a user.
+
+    :param rate_limit_per_s: 0 for none: measured is what it can, not what one client may.
+    """
     probe = f"/Users/{seat.sample[0].id}"
-    environ = {"SCIM_SERVER_DATABASE_URL": database.app_url, "SCIM_SERVER_SECRET_KEY": SECRET_KEY}
+    environ = {
+        "SCIM_SERVER_DATABASE_URL": database.app_url,
+        "SCIM_SERVER_SECRET_KEY": SECRET_KEY,
+        "SCIM_SERVER_RATE_LIMIT_PER_S": str(rate_limit_per_s),
+    }
     with serve(kind, "wsgi", environ, probe=probe, token=seat.token, prefix=SCIM_PREFIX, database=database) as server:
         yield server
 

@@ -4,6 +4,7 @@ The roof: :func:`create_app` wires the floors in their order, ``protocol``, ``st
 ``web``.
 """
 
+import atexit
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cache
@@ -18,10 +19,13 @@ from scim_server.logs import configure_logging
 from scim_server.protocol.catalog import Catalog, CatalogError, build_catalog
 from scim_server.protocol.cursors import CursorKey
 from scim_server.protocol.idempotency import AnswerKey
+from scim_server.store.health import RequestCounts
 from scim_server.store.session import Store, open_store
 from scim_server.store.tokens import DigestKey
 from scim_server.web import api, health, requests
 from scim_server.web.authentication import authenticate_request
+from scim_server.web.counting import count_request, write_counts
+from scim_server.web.limits import open_limits
 from scim_server.web.oauth import views as oauth
 from scim_server.web.problems import API_PREFIX
 from scim_server.web.scim import bulk, discovery, me, resources, search
@@ -52,16 +56,21 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
-    app.extensions[extension_key()] = Site(
+    site = app.extensions[extension_key()] = Site(
         store=open_settings_store(settings),
         digest_key=DigestKey.derive(settings.secret_key, settings.previous_secret_key),
         cursor_key=CursorKey.derive(settings.secret_key, settings.previous_secret_key),
         answer_key=AnswerKey.derive(settings.secret_key),
+        limits=open_limits(settings.secret_key, settings.rate_limit_per_s, settings.trusted_proxies),
+        counts=RequestCounts(),
         base_url=settings.base_url,
         max_body_bytes=settings.max_body_bytes,
         access_token_lifetime=timedelta(seconds=settings.access_token_lifetime_s),
     )
     requests.install(app)
+    app.after_request(count_request)
+    # Registered before a server forks its workers, it runs at the end of each.
+    atexit.register(write_counts, site, patiently=True)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(oauth.blueprint)
     for blueprint in (

@@ -23,6 +23,7 @@ from scim_server.actions.organizations import (
     change_organization,
     create_connection,
     create_organization,
+    get_connection,
     operator_credentials,
     resume_organization,
     suspend_organization,
@@ -34,6 +35,7 @@ from scim_server.config import SettingError, read_database_url, read_settings
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE, Provisioning
 from scim_server.store.connections import list_connections
+from scim_server.store.health import read_health
 from scim_server.store.migrate import upgrade
 from scim_server.store.organizations import find_organization, list_organizations
 from scim_server.store.session import Store, begin, begin_platform
@@ -296,6 +298,24 @@ def connection_list(org: str, as_json: bool) -> None:
     with _organization(org, write=False) as (tenant, _):
         rows = [asdict(each) for each in list_connections(tenant)]
     _show(rows, _table(rows, "name", "profile", "enabled", "created_at"), as_json=as_json)
+
+
+@connection.command("show")
+@click.argument("org")
+@click.argument("name")
+@_command
+def connection_show(org: str, name: str, as_json: bool) -> None:
+    """Show a connection of the organization ORG: its rules, its last request and error, and the last 24 hours."""
+    with _organization(org, write=False) as (tenant, _):
+        found = get_connection(tenant, name)
+        health = read_health(tenant, found.id)
+    hours = [asdict(each) for each in health.hours]
+    facts = {**asdict(found), **{key: value for key, value in asdict(health).items() if key != "hours"}}
+    if as_json:
+        _show({**facts, "hours": hours}, "", as_json=True)
+    else:
+        _show(None, _table([{"what": key, "is": value} for key, value in facts.items()], "what", "is"), as_json=False)
+        _show(None, _table(hours[:24], "hour", "requests", "errors"), as_json=False)
 
 
 main.add_command(token)

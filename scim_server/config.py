@@ -4,10 +4,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
 MIN_SECRET_KEY_LENGTH = 32
+MAX_RATE_LIMIT_PER_S = 25_000
 LOG_FORMATS = ("json", "text")
 _POSTGRESQL_SCHEMES = ("postgresql", "postgresql+psycopg")
 
@@ -33,6 +35,8 @@ class Settings:
     workers: int
     threads: int
     log_format: str
+    rate_limit_per_s: int
+    trusted_proxies: tuple[str, ...]
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -78,6 +82,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         workers=_integer(environ, "SCIM_SERVER_WORKERS", max(2, os.cpu_count() or 1), 1),
         threads=threads,
         log_format=log_format,
+        rate_limit_per_s=_integer(environ, "SCIM_SERVER_RATE_LIMIT_PER_S", 100, 0, MAX_RATE_LIMIT_PER_S),
+        trusted_proxies=_addresses(environ, "SCIM_SERVER_FORWARDED_ALLOW_IPS", "127.0.0.1,::1"),
     )
 
 
@@ -111,6 +117,18 @@ def _integer(environ: Mapping[str, str], name: str, default: int, minimum: int, 
     if not text:
         return default
     if not text.isdigit() or int(text) < minimum or (maximum is not None and int(text) > maximum):
-        most = "" if maximum is None else f" and at most {maximum}"
-        raise SettingError(f"{name} must be a whole number of at least {minimum}{most}, not {text!r}")
+        accepted = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        raise SettingError(f"{name} must be a whole number {accepted}, not {text!r}")
     return int(text)
+
+
+def _addresses(environ: Mapping[str, str], name: str, default: str) -> tuple[str, ...]:
+    addresses = tuple(filter(None, map(str.strip, (environ.get(name) or default).split(","))))
+    for each in addresses:
+        try:
+            _ = each == "*" or ip_network(each)
+        except ValueError:
+            raise SettingError(
+                f"{name} must be addresses or networks separated by commas, such as 10.0.0.0/8, or *; not {each!r}"
+            ) from None
+    return addresses

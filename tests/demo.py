@@ -27,7 +27,7 @@ def demo(
     process = subprocess.Popen(
         [sys.executable, "-c", "from scim_server.cli import main; main()", "serve", "--demo", *arguments],
         cwd=directory,
-        env={**environment, "PYTHONPATH": str(ROOT), **variables},
+        env={**environment, "PYTHONPATH": str(ROOT), "TMPDIR": str(directory), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

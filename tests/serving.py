@@ -36,14 +36,16 @@ def gunicorn(database_url: str, *, workers: int = 2, env: Mapping[str, str] | No
 
     :raises RuntimeError: When `/healthz` does not answer 200 within 30 s; the message ends with the log.
     """
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("SCIM_SERVER_")},
-        "SCIM_SERVER_DATABASE_URL": database_url,
-        "SCIM_SERVER_SECRET_KEY": secrets.token_urlsafe(32),
-        "SCIM_SERVER_WORKERS": str(workers),
-        **(env or {}),
-    }
     with tempfile.TemporaryDirectory(prefix="scim-server-") as directory:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SCIM_SERVER_")},
+            "SCIM_SERVER_DATABASE_URL": database_url,
+            "SCIM_SERVER_SECRET_KEY": secrets.token_urlsafe(32),
+            "SCIM_SERVER_WORKERS": str(workers),
+            "SCIM_SERVER_RATE_LIMIT_PER_S": "0",
+            "TMPDIR": directory,
+            **(env or {}),
+        }
         log = Path(directory, "gunicorn.log")
         # gunicorn inherits the bound socket: nobody can take the port between choosing and binding it.
         with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:

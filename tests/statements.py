@@ -12,6 +12,7 @@ from scim_server.store.tables import TENANT_TABLES
 
 _TENANT_NAMES = frozenset(table.name for table in TENANT_TABLES)
 _NO_STATEMENT = ("BEGIN", "COMMIT", "PRAGMA")
+_ASIDE = r"\b(FROM|UPDATE) tokens\b|\bFROM connections LEFT OUTER JOIN resources\b|\bconnection_hours\b"
 _DEFINING = ("CREATE ", "ALTER ", "DROP ", "PRAGMA ")
 
 
@@ -24,8 +25,14 @@ class Statement:
 
     @property
     def is_of_tokens(self) -> bool:
-        """Whether it belongs to the look-up of a token, not to the request itself."""
-        return re.search(r"\b(FROM|UPDATE) tokens\b|\bFROM connections LEFT OUTER JOIN\b", self.sql) is not None
+        """Whether it belongs to the look-up of a token, or to the counts of requests, not to the request itself."""
+        return (
+            re.search(
+                r"\b(FROM|UPDATE) tokens\b|\bFROM connections LEFT OUTER JOIN resources\b|\bconnection_hours\b",
+                self.sql,
+            )
+            is not None
+        )
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def test_access_tokens_live_for_one_to_six_hours() -> None:
         settings = read_settings({**SECRET_KEY, "SCIM_SERVER_ACCESS_TOKEN_LIFETIME_S": value})
         assert settings.access_token_lifetime_s == int(value)
     for value in ("3599", "21601"):
-        with pytest.raises(SettingError, match=f"at least 3600 and at most 21600, not '{value}'"):
+        with pytest.raises(SettingError, match=f"from 3600 to 21600, not '{value}'"):
             read_settings({**SECRET_KEY, "SCIM_SERVER_ACCESS_TOKEN_LIFETIME_S": value})
 
 
@@ -94,6 +94,23 @@ def test_the_previous_secret_key_is_as_long_as_the_key() -> None:
     assert read_settings(SECRET_KEY).previous_secret_key is None
     with pytest.raises(SettingError, match="SCIM_SERVER_PREVIOUS_SECRET_KEY must have at least 32 characters"):
         read_settings({**SECRET_KEY, "SCIM_SERVER_PREVIOUS_SECRET_KEY": "short"})
+
+
+@pytest.mark.parametrize("value", ["-1", "25001", "0.5", "many"])
+def test_a_rate_limit_has_bounds(value: str) -> None:
+    """It says between what a rate lies; 0 is no limit."""
+    assert read_settings({**SECRET_KEY, "SCIM_SERVER_RATE_LIMIT_PER_S": "0"}).rate_limit_per_s == 0
+    with pytest.raises(SettingError, match=r"SCIM_SERVER_RATE_LIMIT_PER_S must be a whole number from 0 to 25000"):
+        read_settings({**SECRET_KEY, "SCIM_SERVER_RATE_LIMIT_PER_S": value})
+
+
+def test_proxies_are_addresses() -> None:
+    """Addresses, networks and ``*`` are taken; a name, or a network with bits of a machine, is told."""
+    name = "SCIM_SERVER_FORWARDED_ALLOW_IPS"
+    assert read_settings({**SECRET_KEY, name: "10.0.0.0/8, ::1"}).trusted_proxies == ("10.0.0.0/8", "::1")
+    for wrong in ("proxy.internal", "10.0.0.1/8"):
+        with pytest.raises(SettingError, match=rf"{name} must be addresses .*; not '{wrong}'"):
+            read_settings({**SECRET_KEY, name: wrong})
 
 
 def test_the_base_url_is_http_and_loses_its_slash() -> None:

@@ -87,7 +87,7 @@ def test_the_rows_are_spread(partitioned: Database, clients: tuple[Client, Clien
     with running_app(partitioned) as app:
         for _ in range(2 * PARTITIONS):
             new_client(app).new_user()
-    with psycopg.connect(partitioned.owner_url.replace("+psycopg", "")) as db:
+    with psycopg.connect(partitioned.owner_url.replace("+psycopg", "").replace("scim_owner@", "postgres@")) as db:
         found = db.execute("SELECT org_id, array_agg(DISTINCT tableoid::regclass::text) FROM resources GROUP BY org_id")
         parts = [part for _, part in found]
     assert all(len(part) == 1 for part in parts)

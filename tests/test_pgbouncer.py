@@ -122,6 +122,26 @@ def _clients(database: Database) -> int:
         return sum(name_of(database) in row for row in pooler.execute("SHOW CLIENTS"))
 
 
+def test_organizations_share_connections_and_nothing_else(database: Database) -> None:
+    """Each request sees the rows of its own organization, whoever had the connection of the database before."""
+    with running_app(database) as app:
+        clients = [new_client(app) for _ in range(4)]
+        users = [client.new_user() for client in clients]
+
+        def look(turn: int) -> bool:
+            client, user = clients[turn % 4], users[turn % 4]
+            seen = [each["id"] for each in client.read("/Users")["Resources"]]
+            found = client.patch(f"/Users/{user}", {"op": "replace", "path": "title", "value": str(turn)})
+            return (seen, found.status_code, client.get(f"/Users/{users[turn % 4 - 1]}").status_code) == (
+                [user],
+                200,
+                404,
+            )
+
+        with ThreadPoolExecutor(THREADS) as threads:
+            assert all(threads.map(look, range(200)))
+
+
 def test_a_streamed_group_is_whole(served: Served, client: Client) -> None:
     """A large group is read from one cursor, in one transaction, so on one connection."""
     group = client.new_group()
@@ -138,7 +158,7 @@ def test_waiting_has_an_end(database_server: DatabaseServer, migrated_template: 
     with pooled(database_server, migrated_template, **short) as database, running_app(database) as app:
         client = new_client(app)
         group = client.new_group()
-        with psycopg.connect(_url(database, "scim_app")) as another:
+        with psycopg.connect(_url(database, "postgres")) as another:
             another.execute("SELECT 1 FROM resources WHERE id = %s FOR UPDATE", [group])
             assert client.delete(f"/Groups/{group}").status_code == 503
         others = [psycopg.connect(database.app_url.replace("+psycopg", "")) for _ in range(POOL_SIZE)]

@@ -173,7 +173,15 @@ def test_the_table_of_settings_has_the_defaults(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.delenv(f"SCIM_SERVER_{name}", raising=False)
     exec((ROOT / "gunicorn.conf.py").read_text(), configuration)
     told = {row[0].removeprefix("SCIM_SERVER_").lower(): row[1] for row in table("Variable", "Default")}
-    for name in ("database_url", "max_body_bytes", "busy_timeout_ms", "statement_timeout_ms", "threads", "log_format"):
+    for name in (
+        "database_url",
+        "max_body_bytes",
+        "busy_timeout_ms",
+        "statement_timeout_ms",
+        "threads",
+        "log_format",
+        "rate_limit_per_s",
+    ):
         assert told[name] == str(getattr(settings, name)), name
     for name in ("bind", "forwarded_allow_ips"):
         assert told[name] == configuration[name], name

@@ -26,7 +26,17 @@ from scim_server.store.organizations import (
     lock_organization,
     update_organization,
 )
-from scim_server.store.session import Actor, Credentials, Platform, Store, Tenant, begin_platform, new_id, write_end
+from scim_server.store.session import (
+    Actor,
+    Credentials,
+    Platform,
+    Store,
+    Tenant,
+    begin_platform,
+    enter,
+    new_id,
+    write_end,
+)
 from scim_server.store.trail import record
 
 DEFAULT_CONNECTION = "default"
@@ -79,13 +89,7 @@ def create_organization(
         new_id(), slug, values["name"], "active", platform.now, values["time_zone"], values["language"]
     )
     insert_organization(platform, organization)
-    tenant = Tenant(
-        db=platform.db,
-        org_id=organization.id,
-        actor=Actor("operator", actor_id),
-        now=platform.now,
-        catalog=store.catalog,
-    )
+    tenant = enter(platform, store, Credentials(organization.id, Actor("operator", actor_id)))
     changes = {key: {"to": value} for key, value in {"slug": slug, **values}.items()}
     record(tenant, "organization.create", "Organization", organization.id, changes)
     create_connection(tenant, DEFAULT_CONNECTION, "lenient")

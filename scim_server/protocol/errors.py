@@ -1,7 +1,7 @@
 """The errors scim2-models has no class for, and the error body (RFC 7644 §3.12)."""
 
 import orjson
-from scim2_models import ForbiddenException, SCIMException
+from scim2_models import ForbiddenException, SCIMException, UnauthorizedException
 
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 
@@ -42,10 +42,26 @@ class InsufficientScopeException(ForbiddenException):
         self.scope = scope
 
 
+class UnknownCredentialsException(UnauthorizedException):
+    """What was sent to prove who asks is nothing that was ever issued here, or no longer known."""
+
+
+class TooManyRequestsException(SCIMException):
+    """More was sent than is answered; it is in ``retry_after_s`` that more will be."""
+
+    status = 429
+    _default_detail = "Too many requests; send the request again later"
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail=detail)
+        self.retry_after_s = retry_after_s
+
+
 class UnavailableException(SCIMException):
     """The database did not answer in time; nothing of the request was kept."""
 
     status = 503
+    retry_after_s = 2
     _default_detail = "The database is busy or down; nothing was changed. Send the request again in a few seconds"
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from scim_server.protocol.profiles import PROFILES
-from scim_server.store.session import Connection, Platform, Store, Tenant, begin_platform, impatient
+from scim_server.store.session import Connection, Platform, Store, Tenant, begin_platform, impatient, show_rows
 from scim_server.store.tables import connections, oauth_clients, organizations
 from scim_server.store.tokens import DigestKey
 
@@ -135,6 +135,7 @@ def _look_up(store: Store, condition: Any) -> KnownClient | None:
 def _connection(platform: Platform, client: OAuthClient) -> tuple[Connection | None, bool]:
     if client.connection_id is None:
         return None, True
+    show_rows(platform.db, client.org_id)
     row = platform.db.execute(
         select(connections.c.name, connections.c.profile, connections.c.enabled).where(
             connections.c.org_id == client.org_id, connections.c.id == client.connection_id

@@ -12,6 +12,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from scim_server.store.driver import is_observed, run_by_driver
 
+BEHIND_POOLER = "scim_server_behind_pooler"
+"""What a connection knows of itself that is another connection of the database with each transaction."""
+
 
 class Pool:
     """The connections of an engine that has no pool of its own."""
@@ -27,7 +30,7 @@ class Pool:
         """Return a connection for a ``with`` block.
 
         :param begin: The statement that begins a transaction: returning commits it, raising rolls it back. Without,
-            each statement is on its own.
+            each statement is on its own; but behind a pooler, where only a transaction stays on its connection.
         """
         return Opened(self, begin)
 
@@ -79,6 +82,8 @@ class Opened:
 
     def __enter__(self) -> Connection:
         db = self._db = self._pool.take()
+        if self._begin is None and BEHIND_POOLER in db.connection.info:
+            self._begin = "BEGIN"
         if self._begin is not None:
             try:
                 _run(db, self._begin)

@@ -4,6 +4,7 @@ A :class:`Tenant` is made by :func:`begin` alone, from :class:`Credentials` that
 whoever holds one is authenticated and every statement can name its ``org_id``.
 """
 
+import math
 import os
 import secrets
 import sqlite3
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -27,9 +28,12 @@ from scim_server.protocol.errors import UnavailableException
 from scim_server.protocol.profiles import Profile
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
 from scim_server.store.driver import attach_libpq, run_by_driver
-from scim_server.store.pool import Pool
+from scim_server.store.pool import BEHIND_POOLER, Pool
 
 T = TypeVar("T")
+
+_ORGANIZATION = "scim_server_organization"
+"""Where a connection of PostgreSQL keeps whose rows it shows."""
 
 # BEGIN IMMEDIATE takes SQLite's write lock at once: a read that upgrades later could fail halfway.
 _WRITE_BEGINS = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
@@ -133,6 +137,10 @@ class KnownTokens:
         at, found = self._found.get(digest, (0.0, None))
         return found if time.monotonic() - at < self.MAX_AGE_S else None
 
+    def has_found(self, digest: str) -> bool:
+        """Return whether a token existed when the database was last asked, however long ago that was."""
+        return digest in self._found
+
     def put(self, digest: str, found: Any, asked_at: float) -> None:
         """Keep what the database said of a token that exists.
 
@@ -144,7 +152,8 @@ class KnownTokens:
 
     def forget(self, digest: str) -> None:
         """Ask the database again about a token."""
-        self._found.pop(digest, None)
+        if digest in self._found:
+            self._found[digest] = (-math.inf, None)
 
 
 class Walks:
@@ -261,6 +270,8 @@ def _prepare_postgresql(connection: Any, record: ConnectionPoolEntry, psycopg: A
     # of the database, which has none of the statements that were prepared on the last.
     (process_id,) = connection.execute("SELECT pg_backend_pid()").fetchone()
     prepares = process_id == connection.info.backend_pid
+    if not prepares:
+        record.info[BEHIND_POOLER] = True
     # psycopg's own would, after a ROLLBACK, deallocate all there are.
     connection.prepare_threshold = None
     attach_libpq(connection, record.info, psycopg, prepares=prepares)
@@ -275,9 +286,27 @@ def begin(store: Store, credentials: Credentials, *, write: bool) -> Iterator[Te
     :raises UnavailableException: When the database does not answer or stays locked.
     """
     with _AVAILABLE, store.pool.open(store.write_begin if write else None) as db:
+        show_rows(db, credentials.org_id, in_transaction=write)
         tenant = _tenant(store, credentials, db)
         yield tenant
         write_end(tenant)
+
+
+def show_rows(db: DatabaseConnection, org_id: str, *, in_transaction: bool = False) -> None:
+    """Have row-level security show the rows of one organization.
+
+    Outside of transactions a connection stays with its organization, and is told of another one when it comes.
+    """
+    if db.dialect.name != "postgresql":
+        return
+    info = db.connection.info
+    if info.get(_ORGANIZATION) == org_id:
+        return
+    if in_transaction or BEHIND_POOLER in info:
+        run_by_driver(db, "SELECT set_config('app.org', $1, true)", [org_id])
+    else:
+        run_by_driver(db, "SELECT set_config('app.org', $1, false)", [org_id])
+        info[_ORGANIZATION] = org_id
 
 
 def write_end(tenant: Tenant) -> None:
@@ -310,6 +339,7 @@ def begin_snapshot(store: Store, credentials: Credentials) -> Iterator[Tenant]:
     :raises UnavailableException: When the database does not answer.
     """
     with _AVAILABLE, store.pool.open(_SNAPSHOT_BEGINS[store.dialect]) as db:
+        show_rows(db, credentials.org_id, in_transaction=True)
         yield _tenant(store, credentials, db)
 
 
@@ -330,6 +360,15 @@ def begin_platform(store: Store, *, write: bool) -> Iterator[Platform]:
     """Open the database for what spans organizations; see :func:`begin`."""
     with _AVAILABLE, store.pool.open(store.write_begin if write else None) as db:
         yield Platform(db=db, now=store.clock())
+
+
+def enter(platform: Platform, store: Store, credentials: Credentials) -> Tenant:
+    """Return an organization within a transaction that spans organizations, such as the one that makes it.
+
+    The caller is who writes the end of it; see :func:`write_end`.
+    """
+    show_rows(platform.db, credentials.org_id, in_transaction=True)
+    return replace(_tenant(store, credentials, platform.db), now=platform.now)
 
 
 def transact(store: Store, credentials: Credentials, action: Callable[[Tenant], T]) -> T:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     JSON,
     BigInteger,
     Boolean,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
@@ -362,6 +364,28 @@ idempotency_keys = Table(
     Index("ix_idempotency_keys_expires_at", "expires_at"),
 )
 
+# What a connection sent in an hour, and its last error in it: the newest rows are its health.
+connection_hours = Table(
+    "connection_hours",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("connection_id", Key, nullable=False),
+    Column("hour", Moment, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("last_request_at", Moment, nullable=False),
+    Column("last_error_at", Moment),
+    Column("last_error_status", Integer),
+    Column("last_error_detail", Text),
+    PrimaryKeyConstraint("org_id", "connection_id", "hour"),
+    ForeignKeyConstraint(
+        ["org_id", "connection_id"],
+        ["connections.org_id", "connections.id"],
+        name="fk_connection_hours_connection",
+        ondelete="CASCADE",
+    ),
+)
+
 TENANT_TABLES = (
     connections,
     resources,
@@ -370,7 +394,19 @@ TENANT_TABLES = (
     passwords,
     tombstones,
     trail,
+    connection_hours,
     oauth_codes,
     oauth_assertions,
 )
 GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys)
+
+# PostgreSQL shows and takes rows of the organization alone that a connection has named; see session.show_rows.
+_OWN = "org_id = current_setting('app.org', true)"
+for _table in TENANT_TABLES:
+    for _statement in (
+        f"CREATE POLICY organization ON {_table.name} USING ({_OWN}) WITH CHECK ({_OWN})",
+        f"ALTER TABLE {_table.name} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {_table.name} FORCE ROW LEVEL SECURITY",
+    ):
+        _ddl = DDL(_statement)  # type: ignore[no-untyped-call]
+        event.listen(_table, "after_create", _ddl.execute_if(dialect="postgresql"), propagate=True)

@@ -2,9 +2,10 @@
 
 import hashlib
 import hmac
+import math
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from scim2_models import UnauthorizedException
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from scim_server.protocol.errors import UnavailableException
+from scim_server.protocol.errors import UnavailableException, UnknownCredentialsException
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import Provisioning
 from scim_server.protocol.scopes import OPERATOR, SCIM_SCOPES
@@ -29,6 +30,7 @@ from scim_server.store.session import (
     Tenant,
     begin_platform,
     impatient,
+    show_rows,
 )
 from scim_server.store.tables import connections, oauth_clients, organizations, resources, tokens
 
@@ -287,7 +289,8 @@ def _digest_anew(platform: Platform, key: DigestKey, kept: str, digest: str) -> 
 def _known(platform: Platform, found: _Found) -> KnownToken:
     connection, closed = None, _closed(found)
     person_active = found.user_id is None
-    if found.connection_id is not None:
+    if found.org_id is not None and found.connection_id is not None:
+        show_rows(platform.db, found.org_id)
         row = _CONNECTION.first(
             platform.db, org_id=found.org_id, connection_id=found.connection_id, user_id=found.user_id
         )
@@ -322,25 +325,31 @@ def _closed(found: _Found) -> str | None:
     return None
 
 
-def authenticate(store: Store, key: DigestKey, token: str, request_id: str) -> Credentials:
+def authenticate(
+    store: Store, key: DigestKey, token: str, request_id: str, *, before_guess: Callable[[], None] = lambda: None
+) -> Credentials:
     """Return what a bearer token proves, by an indexed look-up of less than a second ago.
 
     ``org_id`` is empty for an operator's token.
 
-    :raises UnauthorizedException: When the token is malformed, unknown, expired, revoked, or a refresh token, or its
-        organization, connection or client is not active.
+    :param before_guess: What is done before a token is looked up that this process never found; it may refuse.
+    :raises UnknownCredentialsException: When the token is malformed or unknown.
+    :raises UnauthorizedException: When it is expired, revoked, or a refresh token, or its organization, connection
+        or client is not active.
     """
     digest = key.digest(token)
     known, now = store.known_tokens.get(digest), store.clock()
     if known is None:
         if not is_well_formed(token):
-            raise UnauthorizedException(detail="the bearer token is malformed; paste it whole, as it was shown")
+            raise UnknownCredentialsException(detail="the bearer token is malformed; paste it whole, as it was shown")
+        if not store.known_tokens.has_found(digest):
+            before_guess()
         asked_at = time.monotonic()
         known = look_up(store, key, token)
         if known is None:
-            raise UnauthorizedException(detail="the bearer token is unknown; issue a new one for this connection")
-        if known.found.user_id is None:  # The access of a person ends with the request that ends it.
-            store.known_tokens.put(digest, known, asked_at)
+            raise UnknownCredentialsException(detail="the bearer token is unknown; issue a new one for this connection")
+        # The access of a person ends with the request that ends it.
+        store.known_tokens.put(digest, known, asked_at if known.found.user_id is None else -math.inf)
     why_not = known.why_not(now)
     if why_not is not None:
         raise UnauthorizedException(detail=why_not)

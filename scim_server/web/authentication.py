@@ -2,10 +2,11 @@
 
 from scim2_models import ForbiddenException, UnauthorizedException
 
-from scim_server.protocol.errors import InsufficientScopeException
+from scim_server.protocol.errors import InsufficientScopeException, UnknownCredentialsException
 from scim_server.protocol.profiles import PROFILES, Leniences
 from scim_server.protocol.scopes import covers
 from scim_server.protocol.tokens import is_well_formed
+from scim_server.store.session import Credentials
 from scim_server.store.tokens import authenticate
 from scim_server.web.requests import SCIM_PREFIX, ScimRequest, current_request
 from scim_server.web.site import current_site
@@ -17,12 +18,14 @@ def authenticate_request() -> None:
     """Prove who sends the request, before anything else of it is read.
 
     :raises UnauthorizedException: When there is no bearer token or it proves nothing.
+    :raises TooManyRequestsException: When the connection sends too many, or the address has guessed too often.
     :raises ForbiddenException: When it is not for this path, or its scope does not cover the method.
     """
     site, sent = current_site(), current_request()
     token, is_bare = _bearer_token(sent)
-    credentials = authenticate(site.store, site.digest_key, token, sent.id)
-    connection = credentials.actor.connection
+    credentials = prove(token)
+    actor, connection = credentials.actor, credentials.actor.connection
+    site.limits.count_request(connection.id if connection else actor.id)
     # What has no connection, as under /api/v1, is forgiven nothing.
     leniences = Leniences(connection.profile if connection else PROFILES["rfc"])
     if is_bare:
@@ -32,6 +35,23 @@ def authenticate_request() -> None:
     sent.credentials, sent.leniences = credentials, leniences
     if sent.path.startswith("/scim"):
         _check_scim(sent)
+
+
+def prove(token: str) -> Credentials:
+    """Return what a token proves; one that proves nothing is counted against the address it came from.
+
+    :raises UnauthorizedException: When it proves nothing.
+    :raises TooManyRequestsException: When the address has guessed too often.
+    """
+    site, sent = current_site(), current_request()
+    try:
+        return authenticate(
+            site.store, site.digest_key, token, sent.id, before_guess=lambda: site.limits.refuse_guessing(sent)
+        )
+    except UnknownCredentialsException:
+        site.limits.refuse_guessing(sent)
+        site.limits.count_failure(sent)
+        raise
 
 
 def _check_scim(sent: ScimRequest) -> None:

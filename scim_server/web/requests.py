@@ -18,6 +18,7 @@ from werkzeug.sansio.utils import get_current_url, get_host
 from scim_server.protocol.errors import (
     InsufficientScopeException,
     MethodNotAllowedException,
+    TooManyRequestsException,
     UnavailableException,
     UriTooLongException,
     error_reply,
@@ -31,7 +32,6 @@ SCIM_MEDIA_TYPE = "application/scim+json"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SLASHES = re.compile(r"/{2,}")
-_RETRY_AFTER_S = "2"
 
 log = structlog.get_logger("scim_server")
 
@@ -50,6 +50,8 @@ class ScimRequest(Request):
     credentials: Credentials
     """Set once they are proved, as are the ``leniences``."""
     leniences: Leniences
+    error_detail: str | None = None
+    """What the answer says is wrong."""
 
 
 def current_request() -> ScimRequest:
@@ -105,14 +107,15 @@ def _is_api() -> bool:
 
 def scim_error(error: SCIMException) -> Response:
     """Return an error answer: as SCIM has it (RFC 7644 §3.12), or as problem details under ``/api``."""
+    current_request().error_detail = error.detail
     response = problem(error) if _is_api() else scim_response(error_reply(error), error.status)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = _challenge(error)
     if isinstance(error, InsufficientScopeException):
         challenge = f'Bearer realm="scim", error="insufficient_scope", scope="{error.scope}"'
         response.headers["WWW-Authenticate"] = challenge
-    if isinstance(error, UnavailableException):
-        response.headers["Retry-After"] = _RETRY_AFTER_S
+    if isinstance(error, TooManyRequestsException | UnavailableException):
+        response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
 

@@ -8,8 +8,10 @@ from flask import current_app
 
 from scim_server.protocol.cursors import CursorKey
 from scim_server.protocol.idempotency import AnswerKey
+from scim_server.store.health import RequestCounts
 from scim_server.store.session import Store
 from scim_server.store.tokens import DigestKey
+from scim_server.web.limits import Limits
 from scim_server.web.oauth.keys import PublishedKeys
 from scim_server.web.requests import SCIM_PREFIX, current_request
 
@@ -42,6 +44,8 @@ class Site:
     digest_key: DigestKey
     cursor_key: CursorKey
     answer_key: AnswerKey
+    limits: Limits
+    counts: RequestCounts
     base_url: str | None
     max_body_bytes: int
     access_token_lifetime: timedelta

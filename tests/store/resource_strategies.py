@@ -304,12 +304,19 @@ class Directory:
         return [each for each in above if self.entry(each).namespace == tenant.connection_id]
 
     def store(self, db: Connection, org_id: str) -> None:
+        show_rows(db, org_id)
         db.execute(insert(organizations).values(id=org_id, slug=org_id, name=org_id, status="active", created_at=NOW))
         if self.entries:
             db.execute(insert(resources), [each.row(org_id) for each in self.entries])
         if self.memberships:
             rows = [{"org_id": org_id, "group_id": group, "member_id": member} for group, member in self.memberships]
             db.execute(insert(memberships), rows)
+
+
+def show_rows(db: Connection, org_id: str) -> None:
+    """Have row-level security show the rows of an organization on a connection, as :func:`session.begin` does."""
+    if db.dialect.name == "postgresql":
+        db.exec_driver_sql("SELECT set_config('app.org', %s, false)", (org_id,))
 
 
 def _scim2_models_key(binding: Any, value: str) -> str:
@@ -334,6 +341,7 @@ def undone(connection: Connection) -> Iterator[None]:
 
 def tenant_of(db: Connection, org_id: str, connection_id: str | None = None, catalog: Catalog = CATALOG) -> Tenant:
     """Return a tenant as :func:`session.begin` makes it, in a transaction the test rolls back."""
+    show_rows(db, org_id)
     connection = session.Connection(connection_id, "c", PROFILES["lenient"]) if connection_id else None
     return Tenant(db=db, org_id=org_id, actor=Actor("token", "t", connection), now=NOW, catalog=catalog)
 

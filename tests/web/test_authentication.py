@@ -118,8 +118,8 @@ def test_a_suspended_organization_or_connection_is_401(
     """What is suspended is refused, and served again once it is active."""
 
     def write(values: dict[str, Any]) -> None:
-        with begin_platform(client.organization.store, write=True) as platform:
-            platform.db.execute(statement.values(values), {"of": client.organization.id})
+        with begin(client.organization.store, client.organization.operator, write=True) as tenant:
+            tenant.db.execute(statement.values(values), {"of": tenant.org_id})
         a_second_later(client.organization.store)
 
     write(suspended)

@@ -77,7 +77,7 @@ def test_a_row_that_is_locked_for_long_is_503(database: Database, both_paths: No
         user = client.new_user()
         group = client.new_group(members=[user])
         before = contents(client)
-        with psycopg.connect(database.app_url.replace("+psycopg", "")) as another:
+        with psycopg.connect(database.app_url.replace("+psycopg", "").replace("scim_app@", "postgres@")) as another:
             another.execute("SELECT 1 FROM resources WHERE id = %s FOR UPDATE", [group])
             assert _unavailable(client.patch(f"/Groups/{group}", remove_member(user)))
             assert _unavailable(client.delete(f"/Users/{user}"))

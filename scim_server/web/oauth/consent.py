@@ -14,9 +14,8 @@ from flask import Response, render_template, request
 from scim2_models import UnauthorizedException
 
 from scim_server.store.session import Credentials
-from scim_server.store.tokens import authenticate
+from scim_server.web.authentication import prove
 from scim_server.web.oauth.server import AUTHORIZE, add_issuer, server
-from scim_server.web.requests import current_request
 from scim_server.web.site import current_site
 
 _COOKIE = "scim_consent"
@@ -104,9 +103,8 @@ def _grant() -> Any:
 
 def _administrator(token: str, org_id: str) -> Credentials | None:
     """Return who a token proves, None where it is no administrator of the organization."""
-    site = current_site()
     try:
-        proved = authenticate(site.store, site.digest_key, token, current_request().id)
+        proved = prove(token)
     except UnauthorizedException:
         return None
     is_administrator = proved.org_id == org_id and "org:admin" in proved.actor.scopes

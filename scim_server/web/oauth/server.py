@@ -38,6 +38,7 @@ from scim_server.web.oauth.clients import (
     client_secret_basic,
     query_client,
 )
+from scim_server.web.requests import current_request
 from scim_server.web.site import current_site
 
 AUTHORIZE = "/oauth/authorize"
@@ -95,7 +96,14 @@ class _Server(AuthorizationServer):
 
     def authenticate_client(self, request: OAuth2Request, methods: Any, endpoint: str = "token") -> KnownByAuthlib:
         """Return the client that proves itself, if nothing of it is suspended."""
-        client: KnownByAuthlib = super().authenticate_client(request, METHODS, endpoint)
+        limits, sent = current_site().limits, current_request()
+        try:
+            client: KnownByAuthlib = super().authenticate_client(request, METHODS, endpoint)
+        except InvalidClientError:
+            limits.refuse_guessing(sent)
+            limits.count_failure(sent)
+            raise
+        limits.count_request(client.record.id)
         named = request.form.get("client_id")
         if named is not None and named != client.record.id:
             raise InvalidClientError("client_id names another client than the one that authenticates", status_code=401)

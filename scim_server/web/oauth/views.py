@@ -6,11 +6,11 @@ import orjson
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from flask import Blueprint, Response, request
-from scim2_models import SCIMException
 
 from scim_server.actions.clients import GRANT_TYPES
 from scim_server.actions.tokens import revoke_leaked
 from scim_server.protocol.assertions import ALGORITHMS
+from scim_server.protocol.errors import TooManyRequestsException, UnavailableException
 from scim_server.protocol.scopes import OPERATOR, SCOPES
 from scim_server.protocol.tokens import PATTERN, is_well_formed
 from scim_server.store.session import Actor, Credentials, begin, begin_platform
@@ -142,11 +142,12 @@ def on_oauth_error(error: OAuth2Error) -> Response:
     return response
 
 
-@blueprint.errorhandler(SCIMException)
-def on_unavailable(error: SCIMException) -> Response:
-    """Answer that the database does not, in the form of OAuth."""
+@blueprint.errorhandler(UnavailableException)
+@blueprint.errorhandler(TooManyRequestsException)
+def on_unavailable(error: UnavailableException | TooManyRequestsException) -> Response:
+    """Answer in the form of OAuth that the database does not, or that it is too much."""
     body = {"error": "temporarily_unavailable", "error_description": error.detail}
-    return _json(body, error.status, {"Retry-After": "2"})
+    return _json(body, error.status, {"Retry-After": str(error.retry_after_s)})
 
 
 def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

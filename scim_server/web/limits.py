@@ -1,0 +1,118 @@
+"""How much one connection may ask for, and how often one address may guess: 429 with ``Retry-After``."""
+
+import hashlib
+import math
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
+
+from flask import Request
+from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from scim_server.protocol.errors import TooManyRequestsException
+from scim_server.web.shared_counters import SharedCounters
+
+WINDOW_S = 2
+"""What a connection may send in so many seconds, it may send at once, if it sent little before."""
+
+GUESSES = RateLimitItemPerMinute(30, namespace="guesses")
+"""How many requests of one address may prove nothing before it has to wait."""
+
+_NETWORK_BITS = 64
+"""Who has one address of IPv6 has all that begin with so many bits of it."""
+
+_Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the workers of a machine count together; ``requests`` is None where nothing is limited."""
+
+    counted: SlidingWindowCounterRateLimiter
+    requests: RateLimitItem | None
+    trusted_proxies: tuple[str, ...]
+
+    def count_request(self, connection_id: str) -> None:
+        """Count a request of a connection.
+
+        :raises TooManyRequestsException: When that is one too many.
+        """
+        if self.requests is None or self.counted.hit(self.requests, connection_id):
+            return
+        per_s = self.requests.amount // WINDOW_S
+        raise self._refusal(
+            f"this connection has sent more than {per_s} requests a second", self.requests, connection_id
+        )
+
+    def refuse_guessing(self, request: Request) -> None:
+        """Let no more be tried from an address that has proved nothing too often.
+
+        :raises TooManyRequestsException: When the address of a request is one.
+        """
+        address = self._client_network(request)
+        if address is not None and not self.counted.test(GUESSES, address):
+            said = (
+                f"more than {GUESSES.amount} requests in a minute came from this address with credentials unknown here"
+            )
+            raise self._refusal(said, GUESSES, address)
+
+    def count_failure(self, request: Request) -> None:
+        """Count a request that proved nothing."""
+        address = self._client_network(request)
+        if address is not None:
+            self.counted.hit(GUESSES, address)
+
+    def _refusal(self, said: str, item: RateLimitItem, key: str) -> TooManyRequestsException:
+        wait_s = max(1, math.ceil(self.counted.get_window_stats(item, key).reset_time - time.time()))
+        return TooManyRequestsException(f"{said}; send the request again in {wait_s} s", wait_s)
+
+    def _client_network(self, request: Request) -> str | None:
+        """Return the address a request comes from, or its network of IPv6; None where a proxy does not tell.
+
+        NB: what a trusted proxy sends for somebody it does not name is slowed for nobody: all its clients would be.
+        """
+        hops = [
+            request.environ.get("REMOTE_ADDR", ""),
+            *reversed(request.headers.get("X-Forwarded-For", "").split(",")),
+        ]
+        for number, hop in enumerate(hops):
+            address = _address(hop)
+            if address is None and (number or hop):
+                return None
+            # Who speaks through a Unix socket has no address, and is a proxy of this machine.
+            if address is not None and not self._trusts(address, number):
+                return _network(address)
+        return None
+
+    def _trusts(self, address: _Address, number: int) -> bool:
+        if "*" in self.trusted_proxies:
+            return number == 0
+        return any(address in ip_network(each) for each in self.trusted_proxies)
+
+
+def _address(hop: str) -> _Address | None:
+    try:
+        address = ip_address(hop.strip())
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def _network(address: _Address) -> str:
+    """Return an address, of IPv6 the network it is in."""
+    return str(ip_network((address, _NETWORK_BITS), strict=False)) if isinstance(address, IPv6Address) else str(address)
+
+
+def open_limits(secret_key: str, rate_limit_per_s: int, trusted_proxies: tuple[str, ...]) -> Limits:
+    """Return the limits of a server: all that have its secret key count together on a machine.
+
+    :raises OSError: When there is no place for what they count.
+    """
+    digest = hashlib.sha256(b"scim-server limits" + secret_key.encode()).hexdigest()[:16]
+    counters = SharedCounters(Path(tempfile.gettempdir(), f"scim-server-{os.geteuid()}-{digest}"))
+    item = RateLimitItemPerSecond(rate_limit_per_s * WINDOW_S, WINDOW_S, "requests") if rate_limit_per_s else None
+    return Limits(SlidingWindowCounterRateLimiter(counters), item, trusted_proxies)
