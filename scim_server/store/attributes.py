@@ -28,7 +28,6 @@ from sqlalchemy import (
 from scim_server.protocol.catalog import AttributeDefinition, ResourceDefinition
 from scim_server.protocol.filter_terms import AttributeTarget
 from scim_server.protocol.filters import Holder
-from scim_server.store.emails import is_indexed, may_have_email
 from scim_server.store.json_paths import Elements, JsonPaths, Path, Scalar, bind_text, json_paths
 from scim_server.store.relations import (
     Relation,
@@ -272,10 +271,7 @@ class ResourceHolder(JsonHolder):
         value: str | None,
     ) -> Condition:
         if not is_relation(self._definition, attribute):
-            holds = super().any(attribute, condition, value)
-            if value is not None and attribute.name == "emails" and attribute.is_complex and is_indexed(value):
-                return and_(may_have_email(self._tenant, value), holds)
-            return holds
+            return super().any(attribute, condition, value)
         relation = self._relation(value)
         return relation.owners(condition(self._related(attribute, relation)))
 

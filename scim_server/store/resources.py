@@ -55,9 +55,15 @@ class LockedResource:
     modified_at: datetime
 
 
-def in_scope(tenant: Tenant, definition: ResourceDefinition) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions under which the tenant sees resources of a type."""
-    conditions = (resources.c.org_id == tenant.org_id, resources.c.resource_type == definition.name)
+def in_scope(
+    tenant: Tenant, definition: ResourceDefinition, *, by_key: bool = False
+) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions under which the tenant sees resources of a type.
+
+    :param by_key: Whether the resources are looked up by a key of their own: see ``COMPUTED_TYPE``.
+    """
+    of_type = (COMPUTED_TYPE if by_key else resources.c.resource_type) == definition.name
+    conditions = (resources.c.org_id == tenant.org_id, of_type)
     return (*conditions, visible_groups(tenant, resources)) if definition.is_group else conditions
 
 
