@@ -142,3 +142,25 @@ def test_a_change_of_something_else_writes_no_address(client: Client) -> None:
         client.patch(f"/Users/{user}", {"op": "replace", "path": "title", "value": "x"})
         client.put(f"/Users/{user}", user_body("ada", title="y", emails=[{"value": "ada@example.com"}]))
     assert [each.sql for each in statements if "emails" in each.sql] == []
+
+
+def test_who_comes_and_goes_in_one_bulk_leaves_no_address(client: Client) -> None:
+    """A bulk that creates a user, changes the addresses and deletes the user again is carried out as a whole."""
+    stays = client.new_user("stays", emails=[{"value": "a@example.com"}])
+    replaced = patch_body({"op": "replace", "path": "emails", "value": [{"value": "b@example.com"}]})
+    operations = [
+        {
+            "method": "POST",
+            "path": "/Users",
+            "bulkId": "new",
+            "data": user_body("new", emails=[{"value": "a@example.com"}]),
+        },
+        {"method": "PATCH", "path": "/Users/bulkId:new", "data": replaced},
+        {"method": "PATCH", "path": f"/Users/{stays}", "data": replaced},
+        {"method": "DELETE", "path": "/Users/bulkId:new"},
+    ]
+    answer = client.post("/Bulk", {**BULK, "Operations": operations})
+    assert [each["status"] for each in answer.get_json()["Operations"]] == ["201", "200", "200", "204"], answer.text
+    assert [each["id"] for each in _found(client, 'emails eq "b@example.com"')] == [stays]
+    assert _found(client, 'emails eq "a@example.com"') == []
+    _check(client)
