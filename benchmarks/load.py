@@ -15,7 +15,7 @@ import orjson
 from psycopg import Connection as PsycopgConnection
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import insert, literal, select
+from sqlalchemy import Table, insert, literal, select
 
 from benchmarks import bodies
 from scim_server import load_catalog
@@ -25,6 +25,7 @@ from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import attribute_key, comparison_key, fold_document
 from scim_server.protocol.documents import display_of, read_resource, split
 from scim_server.protocol.profiles import PROFILES, Leniences
+from scim_server.store.emails import email_rows
 from scim_server.store.migrate import upgrade
 from scim_server.store.session import (
     Actor,
@@ -37,7 +38,7 @@ from scim_server.store.session import (
     new_id,
     open_store,
 )
-from scim_server.store.tables import memberships, resources
+from scim_server.store.tables import emails, memberships, resources
 from scim_server.store.tokens import DigestKey
 from scim_server.store.trail import count
 
@@ -191,15 +192,22 @@ def resource_row(
 
 
 def _insert(tenant: Tenant, rows: Sequence[dict[str, Any]]) -> None:
-    """Add rows to ``resources``: by COPY on PostgreSQL, by one prepared statement on SQLite."""
+    """Add resources with their e-mail addresses: by COPY on PostgreSQL, by prepared statements on SQLite."""
     for row in rows:
         count(tenant, row["resource_type"], row["namespace"], created=1)
+    addresses = [address for row in rows for address in email_rows(row)]
+    for table, added in ((resources, rows), (emails, addresses)):
+        if added:
+            _insert_rows(tenant, table, added)
+
+
+def _insert_rows(tenant: Tenant, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     driver = tenant.db.connection.driver_connection
     if not isinstance(driver, PsycopgConnection):
-        tenant.db.execute(insert(resources), rows)
+        tenant.db.execute(insert(table), rows)
         return
     names = tuple(rows[0])
-    with driver.cursor() as cursor, cursor.copy(f"COPY resources ({', '.join(names)}) FROM STDIN") as copy:
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row([orjson.dumps(value).decode() if name == "folded" else value for name, value in row.items()])
 
@@ -208,7 +216,9 @@ def settle(store: Store) -> None:
     """Let PostgreSQL's planner know what was loaded, as autovacuum does in time; on SQLite nobody does."""
     with begin_platform(store, write=False) as platform:
         if platform.db.dialect.name == "postgresql":
-            platform.db.exec_driver_sql("VACUUM (ANALYZE) resources, memberships, organizations, connections, tokens")
+            platform.db.exec_driver_sql(
+                "VACUUM (ANALYZE) resources, memberships, emails, organizations, connections, tokens"
+            )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ here the elements of a document, in the store the rows of a table.
 """
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
@@ -31,6 +31,7 @@ from scim_server.protocol.filter_terms import (
     TEXT_TYPES,
     AttributeTarget,
     comparable,
+    find_attribute,
     find_in_element,
     plain_value,
     read_operand,
@@ -79,6 +80,41 @@ def count_comparisons(node: FilterNode) -> int:
         case ValuePath():
             return count_comparisons(node.val_filter)
     return 1
+
+
+def required_values(node: FilterNode, definition: ResourceDefinition, name: str) -> Iterator[str]:
+    """Yield the keys of those values of a complex attribute with several that everything a filter selects has.
+
+    They are the operands of ``name eq``, ``name.value eq`` and ``name[value eq … and …]``, where these stand alone
+    or are terms of an outermost ``and``.
+    """
+    for term in _conjunction(node):
+        if not isinstance(term, Comparison | ValuePath):
+            continue
+        target = find_attribute(term.attr_path, definition)
+        if target is None or target.extension is not None or target.attribute.name != name:
+            continue
+        if not (target.attribute.is_complex and target.attribute.multi_valued):
+            continue
+        if isinstance(term, ValuePath):
+            key = _only_value(term.val_filter, target.attribute)
+        else:
+            key = _equal_text(term, target.compared().sub_attribute)
+        if key is not None:
+            yield key
+
+
+def _conjunction(node: FilterNode) -> Sequence[FilterNode]:
+    return node.terms if isinstance(node, LogicalExpr) and node.op == LogicalOperator.and_ else (node,)
+
+
+def _equal_text(node: Comparison, attribute: AttributeDefinition | None) -> str | None:
+    """Return the key of the text that a comparison asks the ``value`` of an element to be equal to."""
+    if attribute is None or attribute.name != "value" or attribute.type not in TEXT_TYPES:
+        return None
+    if node.op != CompareOperator.eq or not isinstance(node.value, str):
+        return None
+    return attribute_key(node.value, attribute)
 
 
 def _is_comparable(attribute: AttributeDefinition, op: CompareOperator, operand: Any) -> bool:
@@ -253,18 +289,11 @@ def element_finder(
 def _only_value(node: FilterNode, attribute: AttributeDefinition) -> str | None:
     """Return the operand of a ``value eq "…"`` that everything a value filter selects has to satisfy."""
     value = attribute.sub_attributes.get("value")
-    if value is None or value.type not in TEXT_TYPES:
-        return None
-    terms = node.terms if isinstance(node, LogicalExpr) and node.op == LogicalOperator.and_ else (node,)
-    for term in terms:
-        if (
-            isinstance(term, Comparison)
-            and term.op == CompareOperator.eq
-            and term.attr_path.attr.lower() == "value"
-            and term.attr_path.sub_attr is None
-            and isinstance(term.value, str)
-        ):
-            return attribute_key(term.value, value)
+    for term in _conjunction(node):
+        if isinstance(term, Comparison) and term.attr_path.attr.lower() == "value" and term.attr_path.sub_attr is None:
+            key = _equal_text(term, value)
+            if key is not None:
+                return key
     return None
 
 

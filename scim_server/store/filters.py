@@ -8,8 +8,9 @@ from sqlalchemy import Boolean, ColumnElement, FromClause, and_, literal_column,
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.filter_terms import AttributeTarget, find_attribute, refuse_unknown
-from scim_server.protocol.filters import FilterSemantics, Holder, Logic, element_finder, read_filter
+from scim_server.protocol.filters import FilterSemantics, Holder, Logic, element_finder, read_filter, required_values
 from scim_server.store.attributes import ResourceHolder, ScalarHolder
+from scim_server.store.emails import is_indexed, may_have_email
 from scim_server.store.json_paths import json_paths
 from scim_server.store.relations import member_sub_attributes
 from scim_server.store.session import Tenant
@@ -44,7 +45,21 @@ def filter_condition(
         compares an attribute in a way it does not take.
     """
     node = read_filter(text, definition)
-    return FilterSemantics(_SQL, _finder(tenant, definition, others)).visit(node)
+    condition = FilterSemantics(_SQL, _finder(tenant, definition, others)).visit(node)
+    return and_(*(may_have_email(tenant, key) for key in _emails(node, definition)), condition)
+
+
+def is_by_email(text: str, definition: ResourceDefinition) -> bool:
+    """Return whether an index of e-mail addresses finds all that a filter selects.
+
+    :raises InvalidFilterException: When the filter cannot be read.
+    """
+    # Hardly a filter is: the others are not read twice.
+    return "emails" in text.lower() and bool(_emails(read_filter(text, definition), definition))
+
+
+def _emails(node: FilterNode, definition: ResourceDefinition) -> list[str]:
+    return [key for key in required_values(node, definition, "emails") if is_indexed(key)]
 
 
 def _finder(

@@ -17,16 +17,14 @@ from scim_server.protocol.comparison import attribute_key, comparison_key, fold_
 from scim_server.protocol.documents import Document, display_of
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
+from scim_server.store.emails import email_keys
 from scim_server.store.id_sets import id_list, is_listed
 from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_column, groups_of, members_of, read_groups
 from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant
-from scim_server.store.tables import memberships, resources, tombstones
-from scim_server.store.trail import count, write_with
+from scim_server.store.tables import MAX_KEY_BYTES, memberships, resources, tombstones
+from scim_server.store.trail import count, keep_emails, write_with
 from scim_server.store.visibility import seen_groups, visibility, visible_groups
-
-MAX_KEY_BYTES = 1_000
-"""The longest indexed value; PostgreSQL's B-tree takes 2,700 bytes with the rest of the key."""
 
 SHOWN = (
     resources.c.id,
@@ -57,9 +55,15 @@ class LockedResource:
     modified_at: datetime
 
 
-def in_scope(tenant: Tenant, definition: ResourceDefinition) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions under which the tenant sees resources of a type."""
-    conditions = (resources.c.org_id == tenant.org_id, resources.c.resource_type == definition.name)
+def in_scope(
+    tenant: Tenant, definition: ResourceDefinition, *, by_key: bool = False
+) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions under which the tenant sees resources of a type.
+
+    :param by_key: Whether the resources are looked up by a key of their own: see ``COMPUTED_TYPE``.
+    """
+    of_type = (COMPUTED_TYPE if by_key else resources.c.resource_type) == definition.name
+    conditions = (resources.c.org_id == tenant.org_id, of_type)
     return (*conditions, visible_groups(tenant, resources)) if definition.is_group else conditions
 
 
@@ -227,6 +231,8 @@ def insert_resource(
         "managed_by": tenant.connection_id,
     }
     count(tenant, definition.name, values["namespace"], created=1)
+    if addresses := email_keys(values["folded"]):
+        keep_emails(tenant, resource_id, addresses, is_new=True)
     with _unique(definition, document):
         if at_once:
             write_with(tenant, _INSERT_AT_ONCE, values)
@@ -283,8 +289,12 @@ def _state_values(
     document: Document,
     active: bool | None,
 ) -> dict[str, Any]:
+    """Return what is written of a new state; the e-mail addresses, where they differ, are left for the end."""
+    content = _content(document, definition, active)
+    if orjson.loads(old.document).get("emails") != document.get("emails"):
+        keep_emails(tenant, old.id, email_keys(content["folded"]))
     stamps = {"version": old.version + 1, "modified_at": tenant.now, "changed_by": tenant.author}
-    return {"of_org": tenant.org_id, "of_id": old.id, **_content(document, definition, active), **stamps}
+    return {"of_org": tenant.org_id, "of_id": old.id, **content, **stamps}
 
 
 def touch_resource(tenant: Tenant, locked: LockedResource, *, at_once: bool) -> StoredResource:
@@ -340,6 +350,8 @@ def delete_resource(tenant: Tenant, definition: ResourceDefinition, resource_id:
     _TOUCH_GROUPS.run(tenant.db, modified_at=tenant.now, changed_by=tenant.author, **values)
     _DELETE.run(tenant.db, **values)
     *shown, namespace = row
+    if tenant.at_end:  # In a bulk, an operation before this one may have left e-mail addresses of the resource.
+        keep_emails(tenant, resource_id, ())
     count(tenant, definition.name, namespace, deleted=1)
     return LockedResource(*shown)
 

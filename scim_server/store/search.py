@@ -13,7 +13,7 @@ from scim_server.protocol.comparison import fixed_width, read_date_time
 from scim_server.protocol.cursors import Position
 from scim_server.protocol.queries import Query
 from scim_server.protocol.replies import StoredResource
-from scim_server.store.filters import filter_condition
+from scim_server.store.filters import filter_condition, is_by_email
 from scim_server.store.lookups import is_lookup, look_up, total_of
 from scim_server.store.resources import SHOWN, in_scope, stored_resource, with_related
 from scim_server.store.session import Tenant
@@ -67,7 +67,8 @@ def _condition(tenant: Tenant, definitions: Definitions, query: Query) -> Column
     """Return the condition that holds for what a query selects, of all its resource types."""
     parts = []
     for definition in definitions:
-        terms = list(in_scope(tenant, definition))
+        by_key = query.filter is not None and is_by_email(query.filter, definition)
+        terms = list(in_scope(tenant, definition, by_key=by_key))
         if query.filter is not None:
             others = tuple(other for other in definitions if other is not definition)
             terms.append(filter_condition(tenant, query.filter, definition, others))

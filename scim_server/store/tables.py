@@ -46,6 +46,9 @@ metadata = MetaData(
 Key = Text().with_variant(Text(collation="C"), "postgresql")
 """Text compared by code point on both databases; SQLite does so by default."""
 
+MAX_KEY_BYTES = 1_000
+"""The longest indexed value; PostgreSQL's B-tree takes 2,700 bytes with the rest of the key."""
+
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 
@@ -311,6 +314,23 @@ passwords = Table(
     ),
 )
 
+# Who has an e-mail address: one row for each ``value`` of ``emails``, as ``folded`` has it; see store/emails.py.
+emails = Table(
+    "emails",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("value", Key, nullable=False),
+    Column("resource_id", Key, nullable=False),
+    PrimaryKeyConstraint("org_id", "value", "resource_id"),
+    ForeignKeyConstraint(
+        ["org_id", "resource_id"],
+        ["resources.org_id", "resources.id"],
+        name="fk_emails_resource",
+        ondelete="CASCADE",
+    ),
+    Index("ix_emails_resource", "org_id", "resource_id"),
+)
+
 tombstones = Table(
     "tombstones",
     metadata,
@@ -392,6 +412,7 @@ TENANT_TABLES = (
     resource_counts,
     memberships,
     passwords,
+    emails,
     tombstones,
     trail,
     connection_hours,

@@ -1,4 +1,7 @@
-"""The trail, who did what to what, and the counts of resources: written at the end of the change's own transaction."""
+"""The trail, who did what to what, and what follows from it: written at the end of the change's own transaction.
+
+That is the counts of resources, and the rows of their e-mail addresses.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -21,12 +24,14 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from scim_server.store.emails import Emails, email_values, forgetting, keeping, write_each
 from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant, new_id
 from scim_server.store.tables import Key, resource_counts, trail
@@ -36,6 +41,9 @@ MEMBERS_PER_ROW = 1_000
 
 SHARDS = 16
 """How many rows of ``resource_counts`` the backends of PostgreSQL share."""
+
+
+_Change = ReturningInsert[Any] | ReturningUpdate[Any]
 
 
 class _Entry(NamedTuple):
@@ -55,6 +63,9 @@ class _Count(NamedTuple):
     namespace: str
     created: int
     deleted: int
+
+
+_Row = _Entry | _Count | Emails
 
 
 def record(
@@ -82,6 +93,14 @@ def count(tenant: Tenant, resource_type: str, namespace: str, *, created: int = 
     tenant.at_end.setdefault(_write, []).append(_Count(resource_type, namespace, created, deleted))
 
 
+def keep_emails(tenant: Tenant, resource_id: str, keys: tuple[str, ...], *, is_new: bool = False) -> None:
+    """Write which e-mail addresses a resource has, in place of those it had.
+
+    :param is_new: Whether it had none.
+    """
+    tenant.at_end.setdefault(_write, []).append(Emails(resource_id, keys, is_new))
+
+
 def _parts(changes: Mapping[str, Any], added: Sequence[str], removed: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     if not added and not removed:
         yield changes
@@ -94,19 +113,20 @@ def _parts(changes: Mapping[str, Any], added: Sequence[str], removed: Sequence[s
         yield {**(changes if first == 0 else {}), "members": members}
 
 
-def _write(tenant: Tenant, rows: list[_Entry | _Count]) -> None:
-    """Write entries and counts in one statement, or one for each where a statement has no round trip."""
-    entries, counts = _sorted_out(rows)
+def _write(tenant: Tenant, rows: list[_Row]) -> None:
+    """Write all rows in one statement, or one for each where a statement has no round trip."""
+    entries, counts, addresses = _sorted_out(rows)
     if tenant.db.dialect.name == "postgresql":
-        _insertion(None, bool(counts)).run(tenant.db, **_values(tenant, entries, counts))
+        _writing(None, counts, addresses).run(tenant.db, **_values(tenant, entries, counts, addresses))
         return
     for entry in entries:
         _INSERT.run(tenant.db, org_id=tenant.org_id, **_common(tenant), **entry._asdict())
     for each in counts:
         _COUNT.run(tenant.db, org_id=tenant.org_id, shard=0, **each._asdict())
+    write_each(tenant, addresses)
 
 
-def write_with(tenant: Tenant, change: ReturningInsert[Any] | ReturningUpdate[Any], values: dict[str, Any]) -> bool:
+def write_with(tenant: Tenant, change: _Change, values: dict[str, Any]) -> bool:
     """Change a row and write what was left for the end, all in one statement of PostgreSQL.
 
     Outside of a transaction, the statement is its own; nothing is written when the change finds no row.
@@ -114,19 +134,23 @@ def write_with(tenant: Tenant, change: ReturningInsert[Any] | ReturningUpdate[An
     :param change: A statement that returns a column of the row.
     :return: Whether it found one.
     """
-    entries, counts = _sorted_out(tenant.at_end.pop(_write, []))
-    statement = _insertion(change, bool(counts))
-    return bool(statement.all(tenant.db, **{**values, **_values(tenant, entries, counts)}))
+    entries, counts, addresses = _sorted_out(tenant.at_end.pop(_write, []))
+    statement = _writing(change, counts, addresses)
+    return bool(statement.all(tenant.db, **{**values, **_values(tenant, entries, counts, addresses)}))
 
 
-def _sorted_out(rows: list[_Entry | _Count]) -> tuple[list[_Entry], list[_Count]]:
+def _sorted_out(rows: list[_Row]) -> tuple[list[_Entry], list[_Count], list[Emails]]:
     entries = [row for row in rows if isinstance(row, _Entry)]
-    return entries, _sums([row for row in rows if isinstance(row, _Count)])
+    # What was left last for a resource is what it has.
+    addresses = {row.resource_id: row for row in rows if isinstance(row, Emails)}
+    return entries, _sums([row for row in rows if isinstance(row, _Count)]), list(addresses.values())
 
 
-def _values(tenant: Tenant, entries: list[_Entry], counts: list[_Count]) -> dict[str, Any]:
+def _values(tenant: Tenant, entries: list[_Entry], counts: list[_Count], addresses: list[Emails]) -> dict[str, Any]:
     values = {"of_org": tenant.org_id, **_common(tenant), "entries": _as_json(entries)}
-    return {**values, "counts": _as_json(counts)} if counts else values
+    if counts:
+        values["counts"] = _as_json(counts)
+    return {**values, **email_values(addresses)} if addresses else values
 
 
 def _common(tenant: Tenant) -> dict[str, Any]:
@@ -175,16 +199,22 @@ def _counting(dialect: Any, source: Any = None) -> Any:
 _COUNT = Prepared(_counting(sqlite))
 
 
+def _writing(change: _Change | None, counts: list[_Count], addresses: list[Emails]) -> Prepared:
+    """Return the statement for PostgreSQL that writes what there is to write."""
+    return _insertion(
+        change, bool(counts), any(each.keys for each in addresses), not all(each.is_new for each in addresses)
+    )
+
+
 @cache
-def _insertion(change: ReturningInsert[Any] | ReturningUpdate[Any] | None, counts: bool) -> Prepared:
-    """Return the statement for PostgreSQL that writes all entries, and with them all counts and a change."""
+def _insertion(change: _Change | None, counts: bool, addressed: bool, readdressed: bool) -> Prepared:
+    """Return the statement that writes all entries, and with them all counts, e-mail addresses and a change."""
     common = ("at", "actor_kind", "actor_id", "connection_id", "request_id")
     # NB: not "org_id": beside an UPDATE, SQLAlchemy reserves the names of its columns for the values written.
     org_id: BindParameter[str] = bindparam("of_org", type_=Key)
+    found = true() if change is None else exists(select(change.cte("changed")))
     entry = _rows_of("entries", **dict.fromkeys(_Entry._fields[:-1], Key), changes=JSONB)
-    entries = select(org_id, *(bindparam(name, type_=trail.c[name].type) for name in common), *entry.c)
-    if change is not None:
-        entries = entries.where(exists(select(change.cte("changed"))))
+    entries = select(org_id, *(bindparam(name, type_=trail.c[name].type) for name in common), *entry.c).where(found)
     statement: Any = insert(trail).from_select(["org_id", *common, *_Entry._fields], entries)
     if change is not None:
         statement = statement.returning(trail.c.id)
@@ -194,6 +224,10 @@ def _insertion(change: ReturningInsert[Any] | ReturningUpdate[Any] | None, count
         kept = (each.c.resource_type, each.c.namespace, shard, each.c.created, each.c.deleted)
         source = select(org_id, *kept)
         statement = statement.add_cte(_counting(postgresql, source).cte("counted"))
+    if addressed:
+        statement = statement.add_cte(keeping(org_id, found).cte("addressed"))
+    if readdressed:
+        statement = statement.add_cte(forgetting(org_id, found).cte("readdressed"))
     return Prepared(statement)
 
 

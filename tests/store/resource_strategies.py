@@ -20,8 +20,9 @@ from scim_server.protocol.comparison import attribute_key, comparison_key, fold_
 from scim_server.protocol.documents import display_of, with_schemas
 from scim_server.protocol.profiles import PROFILES
 from scim_server.store import session
+from scim_server.store.emails import email_rows
 from scim_server.store.session import Actor, Tenant
-from scim_server.store.tables import memberships, organizations, resources
+from scim_server.store.tables import emails, memberships, organizations, resources
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 """Whether to draw many more examples, which takes minutes."""
@@ -307,7 +308,11 @@ class Directory:
         show_rows(db, org_id)
         db.execute(insert(organizations).values(id=org_id, slug=org_id, name=org_id, status="active", created_at=NOW))
         if self.entries:
-            db.execute(insert(resources), [each.row(org_id) for each in self.entries])
+            rows = [each.row(org_id) for each in self.entries]
+            db.execute(insert(resources), rows)
+            addresses = [email_row for row in rows for email_row in email_rows(row)]
+            if addresses:
+                db.execute(insert(emails), addresses)
         if self.memberships:
             rows = [{"org_id": org_id, "group_id": group, "member_id": member} for group, member in self.memberships]
             db.execute(insert(memberships), rows)

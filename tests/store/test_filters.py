@@ -13,10 +13,14 @@ from scim2_models import InvalidFilterException, Path, ScimFilter
 from sqlalchemy import Connection, and_, create_engine, not_, select, update
 
 from scim_server.protocol.catalog import ResourceDefinition
+from scim_server.protocol.projection import WHOLE
+from scim_server.protocol.queries import Query
 from scim_server.store.filters import filter_condition, member_condition
+from scim_server.store.search import search_resources
 from scim_server.store.session import Tenant, open_store
 from scim_server.store.tables import resources
 from tests.databases import Database
+from tests.statements import recorded
 from tests.store.resource_strategies import (
     CATALOG,
     DEVICES,
@@ -444,6 +448,18 @@ def test_no_stored_value_makes_a_filter_fail(db: Connection) -> None:
         assert [{row[number], row[number + 1]} for number in range(0, len(both), 2)] == [{0, 1}] * len(texts), path
 
 
+ADDRESSED = [
+    'emails eq "U7@example.com"',
+    'emails.value eq "u7@example.com"',
+    'emails[value eq "u7@example.com"]',
+    'emails[type eq "work" and value eq "u7@example.com"]',
+    'emails[type eq "work"].value eq "u7@example.com"',
+    f'{USER.urn}:emails eq "u7@example.com"',
+    f'{USER.urn}:emails[type eq "work"].value eq "u7@example.com"',
+    'title pr and emails.value eq "u7@example.com" and active eq true',
+]
+"""The forms in which clients ask who has an e-mail address."""
+
 LOOKED_UP = [
     (USER, 'userName eq "user7"', r"unique_key=\?", r"Index Cond: .*unique_key = "),
     (USER, 'userName eq "user7" and active eq true', r"unique_key=\?", r"Index Cond: .*unique_key = "),
@@ -458,6 +474,9 @@ LOOKED_UP = [
 ]
 
 
+_SCANS = re.compile(r"SCAN (resources|emails|\w+_row|membership|nested)\b|Seq Scan")
+
+
 def test_an_index_serves_what_identity_providers_look_up(fresh_database: Database) -> None:
     """Look-ups by name, external id, id, member and group read no table from one end to the other."""
     store = open_store(fresh_database.app_url, CATALOG)
@@ -468,15 +487,55 @@ def test_an_index_serves_what_identity_providers_look_up(fresh_database: Databas
     ]
     with store.pool.open(store.write_begin) as db:
         Directory(users + groups, pairs).store(db, "o")
-    owner = create_engine(fresh_database.owner_url, isolation_level="AUTOCOMMIT")
-    with owner.connect() as db:
-        db.exec_driver_sql("ANALYZE")
-    owner.dispose()
+    _analyze(fresh_database)
     with store.pool.open() as db:
         for definition, text, sqlite, postgresql in LOOKED_UP:
             plan = plan_of(tenant_of(db, "o"), text, definition)
             assert re.search(sqlite if db.dialect.name == "sqlite" else postgresql, plan), f"{text}\n{plan}"
-            assert not re.search(r"SCAN (resources|\w+_row|membership|nested)\b|Seq Scan", plan), f"{text}\n{plan}"
+            assert not _SCANS.search(plan), f"{text}\n{plan}"
+    store.close()
+
+
+def _analyze(database: Database) -> None:
+    owner = create_engine(database.owner_url, isolation_level="AUTOCOMMIT")
+    with owner.connect() as db:
+        db.exec_driver_sql("ANALYZE")
+    owner.dispose()
+
+
+_SEARCHED = {
+    "sqlite": r"SEARCH emails USING COVERING INDEX .*\(org_id=\? AND value=\?\)",
+    "postgresql": r"Index Cond: .*\(value = ",
+}
+_ONE = {
+    "sqlite": r"SEARCH resources USING .*\(org_id=\? AND (resource_type=\? AND )?id=\?\)",
+    "postgresql": r"Index Cond: .*\(id = emails.resource_id\)",
+}
+
+
+@pytest.mark.parametrize("analyzed", [True, False])
+def test_an_index_serves_the_page_of_who_has_an_address(fresh_database: Database, analyzed: bool) -> None:
+    """A page by an e-mail address, in each form, and its total read nobody else, with statistics or without."""
+    store = open_store(fresh_database.app_url, CATALOG)
+    users = [user(number, emails=[{"value": f"u{number}@example.com", "type": "work"}]) for number in range(2_000)]
+    with store.pool.open(store.write_begin) as db:
+        Directory(users).store(db, "o")
+    if analyzed:
+        _analyze(fresh_database)
+    with store.pool.open() as db:
+        for text in ADDRESSED:
+            for first in (1, 2):  # The page after the last one has its total counted.
+                query = Query(text, None, False, first, 100, None, WHOLE)
+                with recorded() as statements:
+                    found = search_resources(tenant_of(db, "o"), (USER,), query, None)
+                assert found.total == (0 if "title" in text else 1)
+                searching = [each for each in statements if "emails" in each.sql]
+                assert len(searching) == first
+                for each in searching:
+                    plan = explained(db, each.sql, each.parameters)
+                    assert re.search(_SEARCHED[db.dialect.name], plan), f"{text}\n{plan}"
+                    assert re.search(_ONE[db.dialect.name], plan), f"{text}\n{plan}"
+                    assert not _SCANS.search(plan), f"{text}\n{plan}"
     store.close()
 
 
@@ -489,7 +548,12 @@ def plan_of(tenant: Tenant, text: str, definition: ResourceDefinition) -> str:
     )
     compiled = statement.compile(tenant.db, compile_kwargs={"render_postcompile": True})
     if tenant.db.dialect.name == "postgresql":
-        return "\n".join(tenant.db.exec_driver_sql(f"EXPLAIN {compiled}", compiled.params).scalars())
-    parameters = tuple(compiled.params[name] for name in compiled.positiontup or ())
-    rows = tenant.db.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", parameters)
-    return "\n".join(str(row[3]) for row in rows)
+        return explained(tenant.db, str(compiled), compiled.params)
+    return explained(tenant.db, str(compiled), tuple(compiled.params[name] for name in compiled.positiontup or ()))
+
+
+def explained(db: Connection, sql: str, parameters: Any) -> str:
+    """Return the plan of a statement."""
+    if db.dialect.name == "postgresql":
+        return "\n".join(db.exec_driver_sql(f"EXPLAIN {sql}", parameters).scalars())
+    return "\n".join(str(row[3]) for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters))

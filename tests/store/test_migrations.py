@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,17 @@ from sqlalchemy import (
     MetaData,
     Text,
     create_engine,
+    insert,
+    select,
     text,
 )
 
 from scim_server.protocol.catalog import Catalog
 from scim_server.store import migrate
+from scim_server.store.emails import email_keys
 from scim_server.store.migrate import upgrade
 from scim_server.store.revision import NEWEST, is_current
-from scim_server.store.tables import metadata
+from scim_server.store.tables import emails, metadata, organizations, resources
 from tests.databases import Database, DatabaseServer, only_postgresql
 from tests.directory import opened
 
@@ -233,3 +237,37 @@ def test_two_upgrades_at_once_do_not_collide(empty_database: Database, database:
         process.join(30)
     assert [process.exitcode for process in processes] == [0, 0]
     assert catalog_of(empty_database) == catalog_of(database)
+
+
+_DOCUMENTS: dict[str, Any] = {
+    "one": {"emails": [{"value": "one@example.com"}, {"value": "shared@example.com", "type": "work"}]},
+    "two": {"emails": [{"value": "shared@example.com"}, {"value": "shared@example.com"}, {"type": "work"}]},
+    "none": {"displayName": "x"},
+    "long": {"emails": [{"value": "é" * 500}, {"value": "é" * 501}]},
+    # What a former schema may have left.
+    "number": {"emails": 5},
+    "object": {"emails": {"value": "x"}},
+    "others": {"emails": ["{", "x", None, 5, [], {"value": 5}, {"value": None}, {"value": {"value": "x"}}]},
+}
+
+
+def test_the_addresses_there_are_have_rows_after_an_upgrade(empty_database: Database) -> None:
+    """Each resource of each organization that has e-mail addresses is found by them afterwards."""
+    upgrade(empty_database.owner_url, "0001")
+    organization = {"slug": "o", "name": "o", "status": "active", "created_at": datetime.now(UTC)}
+    row = {"resource_type": "User", "document": "{}", "version": 1, "display": None}
+    moments = {"created_at": datetime.now(UTC), "modified_at": datetime.now(UTC)}
+    engine = create_engine(empty_database.owner_url)
+    with engine.begin() as db:
+        for org_id in ("a", "b"):
+            db.execute(insert(organizations).values({**organization, "id": org_id, "slug": org_id}))
+            for name, folded in _DOCUMENTS.items():
+                db.execute(insert(resources).values({**row, **moments, "org_id": org_id, "id": name, "folded": folded}))
+    upgrade(empty_database.owner_url, "0005")
+    for org_id in ("a", "b"):
+        with engine.begin() as db:
+            kept = select(emails.c.resource_id, emails.c.value).where(emails.c.org_id == org_id)
+            found = {tuple(each) for each in db.execute(kept)}
+        assert found == {(name, key) for name, folded in _DOCUMENTS.items() for key in email_keys(folded)}
+        assert len(found) == 4
+    engine.dispose()
