@@ -52,7 +52,7 @@ def main(
     if quick:
         options = replace(options, pairs=min(pairs, 2), seconds=min(seconds, 0.2), sizes=QUICK, large=QUICK_LARGE)
     report = Report(shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]))
-    phases = (large.measure,) if at_large else (small.measure_postgresql, small.measure_sqlite)
+    phases = (large.measure, large.measure_cycle) if at_large else (small.measure_postgresql, small.measure_sqlite)
     _stop_in_time(limit_seconds or (LARGE_LIMIT_S if at_large else LIMIT_S))
     started = time.monotonic()
     for phase in phases:

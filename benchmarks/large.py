@@ -27,6 +27,8 @@ def measure(report: Report, options: Options) -> None:
     :raises BenchmarkError: When a server does not start, or answers wrongly.
     """
     sizes = options.large
+    if options.only == {"CYCLE"}:
+        return
     with ExitStack() as stack:
         postgresql = stack.enter_context(running_postgresql())
         few, writing, few_database = _load_few(postgresql, sizes)
@@ -60,13 +62,43 @@ def measure(report: Report, options: Options) -> None:
             report.cells["growth on PostgreSQL"] = measured
             report.rows += growth.throughput_rows(measured, titles)
             report.rows += growth.waiting_rows(servers, {"few": [few], **grown}, titles, sizes.rounds)
-            cycle = initial.measure(server, first, sizes.first_users, sizes.first_groups)
-            report.rows.append(initial.row(cycle))
-            report.sections.append(initial.section(cycle))
         if options.wants("P10"):
             report.rows += memory_rows(stage, "after all of the above")
         report.memory += [Memory(name, usage(each.pid)) for name, each in stage.servers.items()]
         report.memory.append(Memory("PostgreSQL", usage(postgresql.pid)))
+
+
+def measure_cycle(report: Report, options: Options) -> None:
+    """Measure an initial cycle, into a database that has nothing else.
+
+    :raises BenchmarkError: When the server does not start, answers wrongly, or is too slow.
+    """
+    if not options.wants("CYCLE"):
+        return
+    sizes = options.large
+    with ExitStack() as stack:
+        database = stack.enter_context(running_postgresql()).create("first")
+        with opened(database.owner_url) as store:
+            first = load_organization(store, digest_key(), "first", 1)
+        server = stack.enter_context(our_server("granian", database, first))
+        cycle = initial.measure(server, first, sizes.first_users, sizes.first_groups)
+        with opened(database.owner_url) as store:
+            report.rows += [initial.row(cycle), _cycle_size_row(store, cycle)]
+        report.sections.append(initial.section(cycle))
+
+
+def _cycle_size_row(store: Store, cycle: initial.Cycle) -> Row:
+    """Say what a user takes in the database with all that led to them."""
+    with begin_platform(store, write=False) as platform:
+        size = int(platform.db.exec_driver_sql("SELECT pg_database_size(current_database())").scalar() or 0)
+    return Row(
+        "size",
+        f"the database's bytes per user, after the initial cycle of {cycle.users:,}",
+        "",
+        f"{size / cycle.users:,.0f} bytes",
+        "stated",
+        "the whole database: users, groups, memberships, e-mail addresses, the trail of all that was done, the indexes",
+    )
 
 
 def _load_few(postgresql: PostgreSQL, sizes: LargeSizes) -> tuple[Loaded, Loaded, Database]:

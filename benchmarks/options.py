@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-TARGETS = tuple(f"P{number}" for number in range(1, 13))
+TARGETS = (*(f"P{number}" for number in range(1, 13)), "CYCLE")
+"""The targets of performance, and the initial cycle, which has none."""
 
 
 @dataclass(frozen=True, slots=True)
