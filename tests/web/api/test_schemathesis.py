@@ -22,7 +22,6 @@ pytestmark = only_postgresql
 CONFIG = SchemathesisConfig.from_dict(
     {
         "generation": {
-            "max-examples": 10,
             "deterministic": True,
             "with-security-parameters": False,
             "database": "none",
@@ -79,7 +78,8 @@ DESCRIBED.app = SERVED
 
 
 @DESCRIBED.parametrize()
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+# NB: a profile of Hypothesis, as tests/conftest.py loads one, goes before the number of examples in CONFIG.
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_schemathesis_finds_nothing(case: Case[Any], app: Flask, target: Target) -> None:
     """Whatever is sent: no failure of the server, no answer that the document does not describe, nothing bad taken."""
     SERVED.app = app
