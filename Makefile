@@ -18,8 +18,10 @@ help:  ## Say what can be made
 run: .venv/.project  ## Serve a demo organization on http://127.0.0.1:8000 (PORT=... for another port)
 	@exec $(BIN)/scim-server serve --demo --port $(PORT)
 
+# Each process has a PostgreSQL of its own; stealing leaves each a long run of tests of one database, whose servers it
+# starts once.
 test: check pgbouncer  ## Run the checks, then every test, on SQLite and PostgreSQL
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 check: .venv/.dev .venv/.project  ## Lint, formatting, types, and who may import whom
 	@$(BIN)/ruff check

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from scim_server.store.session import Store
+from scim_server.store.session import Store, begin
+from scim_server.store.tables import resource_counts
 from tests.databases import only_postgresql
 from tests.directory import Client, contents, group_body, new_client, patch_body, user_body
 
@@ -45,18 +47,26 @@ REQUESTS: dict[str, Request] = {
 }
 
 
-def _outcome(app: Flask, request: Request) -> tuple[int, Any, dict[str, Any]]:
+def _outcome(app: Flask, request: Request) -> tuple[int, Any, dict[str, Any], set[tuple[Any, ...]]]:
     """Return what a request answers and leaves, without ids and moments."""
     client = new_client(app)
     ann = client.new_user("ann")
     client.new_user("bob")
     client.new_group("team", [ann])
     answer = request(client, f"/Users/{ann}")
-    return (
-        answer.status_code,
-        _plain(answer.get_json()),
-        {name: _plain(sorted(rows)) for name, rows in contents(client).items()},
-    )
+    rows = {name: _plain(sorted(each)) for name, each in contents(client).items()}
+    # A row of it belongs to whichever backend counted: what counts is their sum.
+    del rows["resource_counts"]
+    return answer.status_code, _plain(answer.get_json()), rows, _counted(client)
+
+
+def _counted(client: Client) -> set[tuple[Any, ...]]:
+    """Return how many resources of each kind were made and deleted."""
+    sums = [func.sum(each) for each in (resource_counts.c.created, resource_counts.c.deleted)]
+    kind = (resource_counts.c.resource_type, resource_counts.c.namespace)
+    with begin(client.organization.store, client.organization.operator, write=False) as tenant:
+        counted = select(*kind, *sums).where(resource_counts.c.org_id == tenant.org_id).group_by(*kind)
+        return {(row[0], row[1] == client.connection.id, *row[2:]) for row in tenant.db.execute(counted)}
 
 
 def _plain(value: Any) -> str:

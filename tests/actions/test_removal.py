@@ -1,18 +1,21 @@
 """An organization is deleted with everything in it, and with nothing else."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
+from scim_server.actions.grants import accept_assertion, consent
 from scim_server.actions.organizations import change_connection
 from scim_server.actions.removal import delete_organization
 from scim_server.store import removal
 from scim_server.store.session import Store, begin, begin_platform
 from scim_server.store.tables import metadata, organizations, resources
 from tests.api import api_client
-from tests.directory import Client, contents, new_client, new_organization, site_of
+from tests.directory import KEY, Client, contents, new_client, new_organization, site_of, unique
+from tests.web.oauth.clients import register
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def rows_of(store: Store, org_id: str) -> dict[str, int]:
 
 
 def fill(app: Flask, client: Client) -> None:
-    """Store something of every kind: nested groups, a tombstone, a kept answer ..."""
+    """Store something of every kind: nested groups, a tombstone, a kept answer, what OAuth keeps ..."""
     store, organization = client.organization.store, client.organization
     soft = new_client(app, organization, connection="soft")
     with begin(store, organization.operator, write=True) as tenant:
@@ -47,7 +50,10 @@ def fill(app: Flask, client: Client) -> None:
     child = soft.new_group(members=[parent])
     api = api_client(app, "members:write", organization=organization)
     api.post("groups", {"attributes": {"displayName": "kept"}}, Idempotency_Key="one")
+    oauth = register(organization).client
     with begin(store, organization.operator, write=True) as tenant:
+        consent(tenant, KEY, oauth, unique("code"), redirect_uri=None, scope="scim", code_challenge=None)
+        assert accept_assertion(tenant, oauth, unique("jti"), tenant.now + timedelta(minutes=1))
         # A parent is made before its child, and has to go after it.
         nested = update(resources).where(resources.c.org_id == tenant.org_id, resources.c.id == child)
         tenant.db.execute(nested.values(parent_id=parent))

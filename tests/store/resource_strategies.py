@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -23,6 +22,7 @@ from scim_server.store import session
 from scim_server.store.emails import email_rows
 from scim_server.store.session import Actor, Tenant
 from scim_server.store.tables import emails, memberships, organizations, resources
+from tests.protocol.devices import shipped_files
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 """Whether to draw many more examples, which takes minutes."""
@@ -82,7 +82,6 @@ def _schema(urn: str, name: str, attributes: list[dict[str, Any]]) -> dict[str, 
 
 def every_type_catalog() -> Catalog:
     """Return the shipped catalog with an extension that has every type, and a resource type of its own."""
-    shipped = sorted(Path(__file__).parents[2].joinpath("schemas").glob("*.json"))
     device = {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
         "id": "Device",
@@ -92,7 +91,7 @@ def every_type_catalog() -> Catalog:
     }
     return build_catalog(
         [
-            *((path.name, json.loads(path.read_text())) for path in shipped),
+            *shipped_files(),
             ("EveryType.json", _schema(EXTENSION, "EveryType", _EVERY_TYPE)),
             ("Device.json", _schema(DEVICE, "Device", _DEVICE)),
             ("Device.resource-type.json", device),

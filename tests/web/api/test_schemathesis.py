@@ -22,7 +22,6 @@ pytestmark = only_postgresql
 CONFIG = SchemathesisConfig.from_dict(
     {
         "generation": {
-            "max-examples": 10,
             "deterministic": True,
             "with-security-parameters": False,
             "database": "none",
@@ -79,9 +78,15 @@ DESCRIBED.app = SERVED
 
 
 @DESCRIBED.parametrize()
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+# NB: a profile of Hypothesis, as tests/conftest.py loads one, goes before the number of examples in CONFIG.
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_schemathesis_finds_nothing(case: Case[Any], app: Flask, target: Target) -> None:
     """Whatever is sent: no failure of the server, no answer that the document does not describe, nothing bad taken."""
     SERVED.app = app
     case.path_parameters.update({name: target.names[name] for name in case.path_parameters})
-    case.call_and_validate(headers={"Authorization": f"Bearer {target.operator.token}"})
+    answer = case.call(headers={"Authorization": f"Bearer {target.operator.token}"})
+    if answer.status_code == 503:
+        # The database did not answer in time, as on a machine that has more to do: no finding, if it says when to retry.
+        assert "retry-after" in answer.headers
+    else:
+        case.validate_response(answer)
