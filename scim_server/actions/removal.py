@@ -26,8 +26,9 @@ def delete_organization(
     if begun:
         time.sleep(KnownTokens.MAX_AGE_S)  # Until then a worker may take its tokens.
     ends_at = time.monotonic() + budget_s
-    place: Place | None = Place()
-    while place := transact(store, credentials, partial(_delete_batch, place)):
+    place = Place()
+    while (following := transact(store, credentials, partial(_delete_batch, place))) is not None:
+        place = following
         if time.monotonic() >= ends_at:
             return left
     return None
