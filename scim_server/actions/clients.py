@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from scim_server.actions.organizations import UnknownError, get_connection
-from scim_server.actions.tokens import check_scope
+from scim_server.actions.tokens import CredentialStateError, check_scope
 from scim_server.protocol.assertions import check_https_url, check_redirect_uri, read_jwks
 from scim_server.protocol.scopes import read_scope, write_scope
 from scim_server.store.clients import OAuthClient, digested, find_client, insert_client, update_client, with_secret
@@ -42,7 +42,7 @@ def create_client(tenant: Tenant, key: DigestKey, asked: Registration) -> tuple[
     :raises UnknownError: When the connection does not exist.
     :raises ValueError: When something of the registration is missing, unknown or too much.
     """
-    _check(asked)
+    check_registration(asked)
     connection = None if asked.connection_name is None else get_connection(tenant, asked.connection_name)
     client = OAuthClient(
         id=new_id(),
@@ -71,7 +71,11 @@ def create_client(tenant: Tenant, key: DigestKey, asked: Registration) -> tuple[
     return client, secret
 
 
-def _check(asked: Registration) -> None:
+def check_registration(asked: Registration) -> None:
+    """Refuse what no client can be registered with.
+
+    :raises ValueError: When something of it is missing, unknown or too much.
+    """
     if not asked.name.strip() or len(asked.name) > 200:
         raise ValueError("the name of a client must have 1 to 200 characters")
     check_scope(asked.scope, asked.connection_name)
@@ -123,11 +127,12 @@ def rotate_secret(tenant: Tenant, key: DigestKey, client_id: str, keep_for: time
     """Give a client a new secret, which is returned this once; the one it had is taken for a while longer.
 
     :raises UnknownError: When the organization has no such client.
-    :raises ValueError: When it has no secret, or is disabled.
+    :raises CredentialStateError: When it has no secret, or is disabled.
     """
     client = get_client(tenant, client_id)
     if client.secret_digest is None or client.disabled_at is not None:
-        raise ValueError("this client is disabled" if client.disabled_at else "this client has keys, and no secret")
+        why = "this client is disabled" if client.disabled_at else "this client has keys, and no secret"
+        raise CredentialStateError(why)
     secret = secrets.token_urlsafe(32)
     kept = digested(key, secret)
     changed: dict[str, Any] = {

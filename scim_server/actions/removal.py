@@ -1,10 +1,11 @@
 """The end of an organization: it refuses every request first, and is then removed batch by batch."""
 
 import time
+from functools import partial
 
 from scim_server.actions.organizations import begin_deletion
 from scim_server.store.organizations import Organization
-from scim_server.store.removal import delete_organization_row, delete_some
+from scim_server.store.removal import Place, delete_organization_row, delete_some
 from scim_server.store.session import Credentials, KnownTokens, Store, Tenant, transact
 
 BATCH = 1_000
@@ -25,15 +26,18 @@ def delete_organization(
     if begun:
         time.sleep(KnownTokens.MAX_AGE_S)  # Until then a worker may take its tokens.
     ends_at = time.monotonic() + budget_s
-    while not transact(store, credentials, _delete_batch):
+    place = Place()
+    while (following := transact(store, credentials, partial(_delete_batch, place))) is not None:
+        place = following
         if time.monotonic() >= ends_at:
             return left
     return None
 
 
-def _delete_batch(tenant: Tenant) -> bool:
-    """Delete the next rows; return whether the organization is gone with them."""
-    if delete_some(tenant, BATCH) == BATCH:
-        return False
-    # NB: a request that was under way when the deletion began may have stored something since: the next batch.
-    return delete_organization_row(tenant)
+def _delete_batch(place: Place, tenant: Tenant) -> Place | None:
+    """Delete the next rows; return where to go on, None when the organization is gone with them."""
+    following = delete_some(tenant, BATCH, place)
+    if following is not None:
+        return following
+    # NB: a request that was under way when the deletion began may have stored something since: once more, then.
+    return None if delete_organization_row(tenant) else Place()

@@ -26,7 +26,11 @@ MAX_LIVE = 2
 """How many tokens of a connection live at once, which is what a rotation needs."""
 
 
-class TooManyTokensError(ValueError):
+class CredentialStateError(ValueError):
+    """A token or client is in a state that allows no such change; the message says which."""
+
+
+class TooManyTokensError(CredentialStateError):
     """A connection has as many live tokens as it may."""
 
 
@@ -98,7 +102,7 @@ def _check_room(tenant: Tenant, connection_id: str, name: str) -> None:
         ids = " and ".join(token.id for token in live)
         raise TooManyTokensError(
             f"the connection {name!r} has {len(live)} live tokens, which is what a rotation needs; "
-            f"end one first: `scim-server token revoke`, of {ids}"
+            f"revoke one of them first: {ids}"
         )
 
 
@@ -118,16 +122,29 @@ def issue_operator_token(platform: Platform, key: DigestKey, lifetime: timedelta
     return issued, token
 
 
-def list_issued(within: Tenant | Platform) -> list[ListedToken]:
-    """Return the static tokens of the organization, or those of operators, each with the warning that is due."""
-    return [
-        ListedToken(
-            token,
-            token.expires_in_days(within.now),
-            warning_days(token.expires_at, within.now) if token.is_live(within.now) else None,
-        )
-        for token in list_tokens(within)
-    ]
+def list_issued(within: Tenant | Platform, *, after: str = "", limit: int | None = None) -> list[ListedToken]:
+    """Return the static tokens of the organization, or those of operators, each with the warning that is due.
+
+    :param after: The id that those returned come after, at most so many as ``limit`` says.
+    """
+    return [listed(token, within.now) for token in list_tokens(within, after=after, limit=limit)]
+
+
+def listed(token: TokenRecord, now: datetime) -> ListedToken:
+    """Return a token as lists show it."""
+    warning = warning_days(token.expires_at, now) if token.is_live(now) else None
+    return ListedToken(token, token.expires_in_days(now), warning)
+
+
+def get_issued(tenant: Tenant, token_id: str) -> ListedToken:
+    """Return a token of the organization, whatever its kind, as lists show it.
+
+    :raises UnknownError: When it has none of that id.
+    """
+    token = get_token(tenant, token_id)
+    if token is None:
+        raise UnknownError(f"there is no token {token_id!r}; `scim-server token list ORG` shows those there are")
+    return listed(token, tenant.now)
 
 
 def revoke(tenant: Tenant, token_id: str) -> bool:
@@ -156,7 +173,7 @@ def start_rotation(
 
     :param old_ends_in: When the old one ends by itself; None where it stays until the rotation is completed.
     :raises UnknownError: When the organization has no live static token of that id.
-    :raises ValueError: When it is being rotated already, or the connection has two live tokens.
+    :raises CredentialStateError: When it is being rotated already, or the connection has two live tokens.
     """
     old = get_token(tenant, token_id)
     if old is None or old.kind != "static" or not old.is_live(tenant.now):
@@ -164,7 +181,7 @@ def start_rotation(
     if old.connection_id is not None and old.user_id is None:
         _check_room(tenant, old.connection_id, "of this token")
     if _replacement(tenant, old.id) is not None:
-        raise ValueError("this token is being rotated already; complete or cancel that first")
+        raise CredentialStateError("this token is being rotated already; complete or cancel that first")
     expires_at = None if lifetime is None else tenant.now + lifetime
     issued = TokenRecord(
         id=new_id(),

@@ -93,10 +93,10 @@ def update_client(tenant: Tenant, client_id: str, **values: Any) -> None:
     tenant.db.execute(update(oauth_clients).where(*condition).values(values))
 
 
-def list_clients(tenant: Tenant) -> list[OAuthClient]:
-    """Return the clients of the organization, oldest first."""
-    condition = oauth_clients.c.org_id == tenant.org_id
-    rows = tenant.db.execute(select(*_COLUMNS).where(condition).order_by(oauth_clients.c.id))
+def list_clients(tenant: Tenant, *, after: str = "", limit: int | None = None) -> list[OAuthClient]:
+    """Return clients of the organization, oldest first: those after an id, at most so many."""
+    following = (oauth_clients.c.org_id == tenant.org_id, oauth_clients.c.id > after)
+    rows = tenant.db.execute(select(*_COLUMNS).where(*following).order_by(oauth_clients.c.id).limit(limit))
     return [OAuthClient(*row) for row in rows]
 
 

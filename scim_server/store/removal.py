@@ -1,6 +1,9 @@
 """The end of an organization: its rows, batch by batch, and last its own."""
 
-from sqlalchemy import Table, delete, select, tuple_, update
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Table, delete, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from scim_server.store.driver import run_by_driver
@@ -10,15 +13,31 @@ from scim_server.store.tables import metadata, organizations, resources
 _REFERRING_FIRST = tuple(table for table in reversed(metadata.sorted_tables) if "org_id" in table.c)
 
 
-def delete_some(tenant: Tenant, most: int) -> int:
-    """Delete rows of the organization, those that refer to others first; return how many, 0 when none is left."""
-    left = most
-    for table in _REFERRING_FIRST:
-        if table is resources and left:
-            left -= _without_parents(tenant, left)
-        if left:
-            left -= _delete_from(tenant, table, left)
-    return most - left
+class Place(NamedTuple):
+    """How far the removal has come: in which table, and behind which key of it.
+
+    The next batch starts there: what was deleted is read no more, which on PostgreSQL stays in the index for a while.
+    """
+
+    table: int = 0
+    after: Sequence[Any] = ()
+
+
+def delete_some(tenant: Tenant, most: int, place: Place) -> Place | None:
+    """Delete rows of the organization from a place on, those that refer to others first.
+
+    :return: Where the next batch starts, None where all tables were gone through.
+    """
+    if tenant.db.dialect.name == "postgresql":
+        # NB: without statistics, it would collect and sort all that is left, for each batch.
+        run_by_driver(tenant.db, "SET LOCAL enable_bitmapscan = off")
+    left, after = most, place.after
+    for number in range(place.table, len(_REFERRING_FIRST)):
+        deleted, last = _delete_from(tenant, _REFERRING_FIRST[number], left, after)
+        left, after = left - deleted, ()
+        if not left:
+            return Place(number, last)
+    return None
 
 
 def delete_organization_row(tenant: Tenant) -> bool:
@@ -32,15 +51,23 @@ def delete_organization_row(tenant: Tenant) -> bool:
     return True
 
 
-def _delete_from(tenant: Tenant, table: Table, most: int) -> int:
-    key = tuple_(*table.primary_key.columns)
-    some = select(*table.primary_key.columns).where(table.c.org_id == tenant.org_id).limit(most)
-    return tenant.db.execute(delete(table).where(table.c.org_id == tenant.org_id, key.in_(some))).rowcount
+def _delete_from(tenant: Tenant, table: Table, most: int, after: Sequence[Any]) -> tuple[int, Sequence[Any]]:
+    """Delete the first rows behind a key; return how many, and the last key among them."""
+    key = [column for column in table.primary_key.columns if column.name != "org_id"]
+    following = [table.c.org_id == tenant.org_id, *([tuple_(*key) > tuple_(*after)] if after else ())]
+    found = tenant.db.execute(select(*key).where(*following).order_by(*key).limit(most)).all()
+    if not found:
+        return 0, after
+    last = tuple(found[-1])
+    if table is resources:
+        _without_parents(tenant, after, last)
+    tenant.db.execute(delete(table).where(*following, tuple_(*key) <= tuple_(*last)))
+    return len(found), last
 
 
-def _without_parents(tenant: Tenant, most: int) -> int:
-    """Let groups have no parents, which could otherwise not be deleted before them."""
-    nested = (resources.c.org_id == tenant.org_id, resources.c.parent_id.is_not(None))
-    some = select(resources.c.id).where(*nested).limit(most)
-    parentless = update(resources).where(*nested, resources.c.id.in_(some)).values(parent_id=None)
-    return tenant.db.execute(parentless).rowcount
+def _without_parents(tenant: Tenant, after: Sequence[str], last: Sequence[str]) -> None:
+    """Let the children of these groups have no parents, which could otherwise not be deleted before them."""
+    children: list[ColumnElement[bool]] = [resources.c.org_id == tenant.org_id, resources.c.parent_id <= last[0]]
+    if after:
+        children.append(resources.c.parent_id > after[0])
+    tenant.db.execute(update(resources).where(*children).values(parent_id=None))

@@ -251,6 +251,15 @@ resources = Table(
         sqlite_where=text("parent_id IS NOT NULL"),
         postgresql_where=text("parent_id IS NOT NULL"),
     ),
+    # For the count of those who have no access, and for who asks for them alone.
+    Index(
+        "ix_resources_inactive",
+        "org_id",
+        "resource_type",
+        "id",
+        sqlite_where=text("active IS 0"),
+        postgresql_where=text("active IS FALSE"),
+    ),
     Index(
         "ix_resources_external_id",
         "org_id",

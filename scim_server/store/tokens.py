@@ -116,9 +116,10 @@ def insert_token(within: Tenant | Platform, key: DigestKey, record: TokenRecord,
     within.db.execute(insert(tokens).values(digest=key.digest(token), key_id=key.id, org_id=org_id, **values))
 
 
-def list_tokens(within: Tenant | Platform) -> list[TokenRecord]:
-    """Return the static tokens of the organization, or those of operators, oldest first."""
-    statement = select(*_COLUMNS).where(_of(within), tokens.c.kind == "static").order_by(tokens.c.id)
+def list_tokens(within: Tenant | Platform, *, after: str = "", limit: int | None = None) -> list[TokenRecord]:
+    """Return static tokens of the organization, or those of operators, oldest first: those after an id, so many."""
+    following = (_of(within), tokens.c.kind == "static", tokens.c.id > after)
+    statement = select(*_COLUMNS).where(*following).order_by(tokens.c.id).limit(limit)
     return [TokenRecord(*row) for row in within.db.execute(statement)]
 
 

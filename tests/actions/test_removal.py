@@ -7,15 +7,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from scim_server.actions.grants import accept_assertion, consent
+from scim_server.actions.clients import Registration, create_client
 from scim_server.actions.organizations import change_connection
 from scim_server.actions.removal import delete_organization
 from scim_server.store import removal
-from scim_server.store.session import Store, begin, begin_platform
+from scim_server.store.grants import AuthorizationCode, insert_code, take_assertion
+from scim_server.store.session import Store, Tenant, begin, begin_platform
 from scim_server.store.tables import metadata, organizations, resources
 from tests.api import api_client
 from tests.directory import KEY, Client, contents, new_client, new_organization, site_of, unique
-from tests.web.oauth.clients import register
 
 
 @pytest.fixture
@@ -50,13 +50,18 @@ def fill(app: Flask, client: Client) -> None:
     child = soft.new_group(members=[parent])
     api = api_client(app, "members:write", organization=organization)
     api.post("groups", {"attributes": {"displayName": "kept"}}, Idempotency_Key="one")
-    oauth = register(organization).client
     with begin(store, organization.operator, write=True) as tenant:
-        consent(tenant, KEY, oauth, unique("code"), redirect_uri=None, scope="scim", code_challenge=None)
-        assert accept_assertion(tenant, oauth, unique("jti"), tenant.now + timedelta(minutes=1))
+        _fill_oauth(tenant)
         # A parent is made before its child, and has to go after it.
         nested = update(resources).where(resources.c.org_id == tenant.org_id, resources.c.id == child)
         tenant.db.execute(nested.values(parent_id=parent))
+
+
+def _fill_oauth(tenant: Tenant) -> None:
+    registered, _ = create_client(tenant, KEY, Registration("a client", "default", "scim"))
+    soon, digest = tenant.now + timedelta(hours=1), unique("digest")
+    insert_code(tenant, AuthorizationCode(digest, digest, registered.id, "a token", None, "scim", None, soon))
+    assert take_assertion(tenant, registered.id, digest, soon)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1_000])
@@ -84,11 +89,11 @@ def test_a_crash_between_two_batches_loses_nothing(
     monkeypatch.setattr("scim_server.actions.removal.BATCH", 2)
     left, delete_some = [3], removal.delete_some
 
-    def crash_later(tenant: object, most: int) -> int:
+    def crash_later(tenant: Tenant, most: int, place: removal.Place) -> removal.Place | None:
         left[0] -= 1
         if left[0] < 0:
             raise SystemExit
-        return delete_some(tenant, most)  # type: ignore[arg-type]
+        return delete_some(tenant, most, place)
 
     with monkeypatch.context() as patched:
         patched.setattr("scim_server.actions.removal.delete_some", crash_later)

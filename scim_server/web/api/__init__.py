@@ -1,12 +1,13 @@
 """``/api/v1``: the organizations of the server, for the portal's back end and for automation.
 
 Each operation is declared once (:mod:`operations`), from which follow its route, its checks and its documentation.
-Routes of OAuth clients and tokens belong into a module of their own beside those imported here.
 """
 
+from scim_server.web.api import clients as clients
 from scim_server.web.api import connections as connections
 from scim_server.web.api import organizations as organizations
 from scim_server.web.api import resources as resources
+from scim_server.web.api import tokens as tokens
 from scim_server.web.api import trail as trail
 from scim_server.web.api.documentation import PUBLIC_PATHS as PUBLIC_PATHS
 from scim_server.web.api.operations import blueprint as blueprint

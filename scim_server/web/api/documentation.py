@@ -24,6 +24,8 @@ _ARGUMENT = re.compile(r"<(\w+)>")
 _ARGUMENTS = {
     "organization": "The slug of the organization, or its id.",
     "connection": "The id of the connection.",
+    "token": "The id of the token, not the token itself.",
+    "client": "The id of the OAuth client.",
     "user": "The id of the user.",
     "group": "The id of the group.",
     "member": "The id of the user or group.",

@@ -3,7 +3,8 @@
 A view is given a :class:`Call` and returns a :class:`Reply`; what stands around it is the same for all of them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -15,9 +16,11 @@ from marshmallow import Schema, ValidationError
 from scim2_models import ConflictException, NotFoundException
 
 from scim_server.actions.organizations import UnknownError
+from scim_server.actions.tokens import CredentialStateError
 from scim_server.protocol.errors import UnsupportedMediaTypeException
 from scim_server.protocol.idempotency import Answer
 from scim_server.protocol.wire import read_object
+from scim_server.store.clients import AssertionTakenError
 from scim_server.store.connections import ConnectionNameTakenError
 from scim_server.store.organizations import Organization, SlugTakenError
 from scim_server.store.session import Credentials, Platform, Tenant, begin, begin_platform, transact
@@ -162,6 +165,8 @@ def _serve(declared: Operation, view: View, **arguments: str) -> Response:
             raise _taken("/slug", exc) from exc
         except ConnectionNameTakenError as exc:
             raise _taken("/name", exc) from exc
+        except (CredentialStateError, AssertionTakenError) as exc:
+            raise ConflictException(detail=str(exc)) from exc
 
     if declared.method == "POST" and HEADER in request.headers:
         answered = answer_once(call.credentials, raw, answer)
@@ -171,6 +176,15 @@ def _serve(declared: Operation, view: View, **arguments: str) -> Response:
     if declared.method == "GET":
         response.make_conditional(request.environ)
     return response
+
+
+@contextmanager
+def named_in(pointer: str) -> Iterator[None]:
+    """Say of what does not exist which field of the body names it."""
+    try:
+        yield
+    except UnknownError as exc:
+        raise BadFieldsException([{"pointer": pointer, "detail": str(exc)}]) from exc
 
 
 def _taken(pointer: str, error: ValueError) -> BadFieldsException:

@@ -13,7 +13,8 @@ from scim_server.store.session import begin
 from scim_server.web.api.operations import OPERATIONS, Operation
 from scim_server.web.problems import API_PREFIX
 from tests.api import ApiClient, api_client, problem_of
-from tests.directory import KEY, NOBODY, Client, contents, new_client, unique
+from tests.directory import KEY, NOBODY, Client, a_second_later, contents, new_client, unique
+from tests.web.oauth.clients import register
 
 pytestmark = pytest.mark.usefixtures("both_paths")
 
@@ -25,6 +26,10 @@ BODIES: dict[str, dict[str, object]] = {
     "delete_an_organization": {"confirm": "?"},
     "create_a_connection": {"name": "taken"},
     "change_a_connection": {"enabled": False},
+    "issue_a_token": {"connection": "default"},
+    "start_a_rotation": {"old_ends_in_days": 1},
+    "create_a_client": {"name": "taken", "connection": "default"},
+    "rotate_the_secret": {"keep_days": 0},
     "create_user": {"attributes": {"userName": "taken"}},
     "change_user": {"active": False},
     "create_group": {"attributes": {"displayName": "taken"}},
@@ -46,7 +51,9 @@ def other(app: Flask) -> Client:
 def ids(other: Client) -> dict[str, str]:
     """What the paths of the API name in the other organization."""
     user, group = (other.read(f"/{endpoint}")["Resources"][0]["id"] for endpoint in ("Users", "Groups"))
-    return {"connection": other.connection.id, "user": user, "group": group, "member": user}
+    registered = register(other.organization, name=f"{MARK}-client").id
+    named = {"token": other.credentials.actor.id, "client": registered}
+    return {"connection": other.connection.id, "user": user, "group": group, "member": user, **named}
 
 
 @pytest.fixture
@@ -96,8 +103,10 @@ def test_what_is_in_another_organization_is_not_in_the_own(own: ApiClient, other
         if any(f"<{name}>" in each.path for name in ids):
             assert there.status_code == not_there.status_code == 404, each.name
             seen += 1
-    assert seen >= 10
+    assert seen >= 18
     assert contents(other) == before
+    a_second_later(other.organization.store)
+    assert other.get("/Users").status_code == 200
 
 
 def test_no_filter_and_no_search_finds_another_organization(own: ApiClient, other: Client) -> None:

@@ -15,6 +15,7 @@ from scim_server.web.api.documentation import document
 from tests.api import ApiClient, api_client
 from tests.databases import only_postgresql
 from tests.directory import new_client
+from tests.web.oauth.clients import register
 
 # On SQLite it takes as long again, and finds the same.
 pytestmark = only_postgresql
@@ -58,6 +59,8 @@ def target(app: Flask) -> Target:
         "user": user,
         "group": scim.new_group(members=[user]),
         "member": user,
+        "token": scim.credentials.actor.id,
+        "client": register(admin.organization).id,
     }
     return Target(api_client(app, "operator"), names)
 

@@ -45,6 +45,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("parent_id IS NOT NULL"),
         postgresql_where=sa.text("parent_id IS NOT NULL"),
     )
+    op.create_index(
+        "ix_resources_inactive",
+        "resources",
+        ["org_id", "resource_type", "id"],
+        unique=False,
+        sqlite_where=sa.text("active IS 0"),
+        postgresql_where=sa.text("active IS FALSE"),
+    )
     op.create_index("ix_trail_actor", "trail", ["org_id", "actor_id", "id"], unique=False)
     op.create_index("ix_trail_action", "trail", ["org_id", "action", "id"], unique=False)
     op.create_table(
