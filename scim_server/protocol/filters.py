@@ -104,6 +104,18 @@ def required_values(node: FilterNode, definition: ResourceDefinition, name: str)
             yield key
 
 
+def names_one(node: FilterNode, definition: ResourceDefinition) -> bool:
+    """Return whether everything a filter selects has one ``id``, one ``externalId`` or one value of what is unique."""
+    unique = definition.unique_attribute
+    names = {"id", "externalId", unique.name if unique else "id"}
+    for term in _conjunction(node):
+        if isinstance(term, Comparison) and term.op == CompareOperator.eq and isinstance(term.value, str):
+            target = find_attribute(term.attr_path, definition)
+            if target is not None and target.extension is None and target.attribute.name in names:
+                return True
+    return False
+
+
 def _conjunction(node: FilterNode) -> Sequence[FilterNode]:
     return node.terms if isinstance(node, LogicalExpr) and node.op == LogicalOperator.and_ else (node,)
 

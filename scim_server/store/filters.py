@@ -8,7 +8,15 @@ from sqlalchemy import Boolean, ColumnElement, FromClause, and_, literal_column,
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.filter_terms import AttributeTarget, find_attribute, refuse_unknown
-from scim_server.protocol.filters import FilterSemantics, Holder, Logic, element_finder, read_filter, required_values
+from scim_server.protocol.filters import (
+    FilterSemantics,
+    Holder,
+    Logic,
+    element_finder,
+    names_one,
+    read_filter,
+    required_values,
+)
 from scim_server.store.attributes import ResourceHolder, ScalarHolder
 from scim_server.store.emails import is_indexed, may_have_email
 from scim_server.store.json_paths import json_paths
@@ -49,13 +57,13 @@ def filter_condition(
     return and_(*(may_have_email(tenant, key) for key in _emails(node, definition)), condition)
 
 
-def is_by_email(text: str, definition: ResourceDefinition) -> bool:
-    """Return whether an index of e-mail addresses finds all that a filter selects.
+def is_by_key(text: str, definition: ResourceDefinition) -> bool:
+    """Return whether an index finds all that a filter selects: by name, external id, id or e-mail address.
 
     :raises InvalidFilterException: When the filter cannot be read.
     """
-    # Hardly a filter is: the others are not read twice.
-    return "emails" in text.lower() and bool(_emails(read_filter(text, definition), definition))
+    node = read_filter(text, definition)
+    return names_one(node, definition) or bool(_emails(node, definition))
 
 
 def _emails(node: FilterNode, definition: ResourceDefinition) -> list[str]:

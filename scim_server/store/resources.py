@@ -43,6 +43,10 @@ A table that has grown faster than its statistics would be read from its first r
 """
 
 
+COMPUTED_ID = resources.c.id.concat(literal_column("''"))
+"""The id in the order of what is looked up by another key: the order alone would choose the index by id."""
+
+
 @dataclass(frozen=True, slots=True)
 class LockedResource:
     """A row held until the transaction ends."""

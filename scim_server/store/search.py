@@ -13,9 +13,9 @@ from scim_server.protocol.comparison import fixed_width, read_date_time
 from scim_server.protocol.cursors import Position
 from scim_server.protocol.queries import Query
 from scim_server.protocol.replies import StoredResource
-from scim_server.store.filters import filter_condition, is_by_email
+from scim_server.store.filters import filter_condition, is_by_key
 from scim_server.store.lookups import is_lookup, look_up, total_of
-from scim_server.store.resources import SHOWN, in_scope, stored_resource, with_related
+from scim_server.store.resources import COMPUTED_ID, SHOWN, in_scope, stored_resource, with_related
 from scim_server.store.session import Tenant
 from scim_server.store.sorting import sort_value
 from scim_server.store.tables import Moment, resources
@@ -67,7 +67,7 @@ def _condition(tenant: Tenant, definitions: Definitions, query: Query) -> Column
     """Return the condition that holds for what a query selects, of all its resource types."""
     parts = []
     for definition in definitions:
-        by_key = query.filter is not None and is_by_email(query.filter, definition)
+        by_key = query.filter is not None and is_by_key(query.filter, definition)
         terms = list(in_scope(tenant, definition, by_key=by_key))
         if query.filter is not None:
             others = tuple(other for other in definitions if other is not definition)
@@ -100,9 +100,13 @@ def _sort_value(tenant: Tenant, definitions: Definitions, query: Query) -> Colum
     )
 
 
-def _order(query: Query, sorted_by: ColumnElement[Any], *, backwards: bool = False) -> list[ColumnElement[Any]]:
+def _order(
+    definitions: Definitions, query: Query, sorted_by: ColumnElement[Any], *, backwards: bool = False
+) -> list[ColumnElement[Any]]:
     """Return the order of the resources: no value last when ascending, first when descending; ties by id."""
-    tie = resources.c.id.desc() if backwards else resources.c.id.asc()
+    by_key = query.filter is not None and all(is_by_key(query.filter, definition) for definition in definitions)
+    identifier = COMPUTED_ID if by_key else resources.c.id
+    tie = identifier.desc() if backwards else identifier.asc()
     if query.sort_by is None:
         return [tie]
     if query.descending != backwards:
@@ -119,7 +123,7 @@ def _page_by_index(
     condition: ColumnElement[bool],
 ) -> Found:
     count, first = query.count or 0, query.start_index - 1
-    page = page.order_by(*_order(query, sorted_by)).limit(count).offset(first)
+    page = page.order_by(*_order(definitions, query, sorted_by)).limit(count).offset(first)
     rows = tenant.db.execute(page).all() if count else []
     # A page that is not full is the last one, which says how many there are.
     last = len(rows) < count and (rows or first == 0)
@@ -141,7 +145,9 @@ def _page_by_cursor(
     if position is not None:
         page = page.where(_beyond(query, sorted_by, position))
     count = query.count or 0
-    rows = tenant.db.execute(page.order_by(*_order(query, sorted_by, backwards=backwards)).limit(count + 1)).all()
+    rows = tenant.db.execute(
+        page.order_by(*_order(definitions, query, sorted_by, backwards=backwards)).limit(count + 1)
+    ).all()
     more = len(rows) > count
     rows = rows[:count]
     if backwards:

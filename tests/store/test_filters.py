@@ -539,6 +539,29 @@ def test_an_index_serves_the_page_of_who_has_an_address(fresh_database: Database
     store.close()
 
 
+@pytest.mark.parametrize("analyzed", [True, False])
+def test_an_index_serves_the_page_of_a_name_among_other_terms(fresh_database: Database, analyzed: bool) -> None:
+    """A page by a name, an external id or an id that is one term of several reads nobody else."""
+    store = open_store(fresh_database.app_url, CATALOG)
+    users = [user(number, externalId=f"e{number}") for number in range(2_000)]
+    with store.pool.open(store.write_begin) as db:
+        Directory(users).store(db, "o")
+    if analyzed:
+        _analyze(fresh_database)
+    with store.pool.open() as db:
+        for text, sqlite, postgresql in (
+            ('userName eq "USER7" and active eq true', r"unique_key=\?", r"Index Cond: .*unique_key = "),
+            ('active eq true and externalId eq "e7"', r"external_id=\?", r"Index Cond: .*external_id = "),
+            (f'id eq "{users[7].id}" and active eq true', r"AND id=\?", r"Index Cond: .*\(id = "),
+        ):
+            with recorded() as statements:
+                search_resources(tenant_of(db, "o"), (USER,), Query(text, None, False, 1, 100, None, WHOLE), None)
+            (page,) = (each for each in statements if "LIMIT" in each.sql)
+            plan = explained(db, page.sql, page.parameters)
+            assert re.search(sqlite if db.dialect.name == "sqlite" else postgresql, plan), f"{text}\n{plan}"
+    store.close()
+
+
 def plan_of(tenant: Tenant, text: str, definition: ResourceDefinition) -> str:
     """Return the plan of a list request, as the database explains it."""
     statement = select(resources.c.id).where(
