@@ -126,5 +126,5 @@ def test_what_is_sent_must_be_what_is_accepted(admin: ApiClient, body: dict[str,
 def test_an_unknown_client_is_not_found(admin: ApiClient, path: str) -> None:
     """Whatever is asked of it."""
     for named in (NOBODY, "a-name"):
-        method, body = ("GET", None) if not path else ("POST", {} if path == "/rotate-secret" else None)
-        problem_of(admin.send(method, f"clients/{named}{path}", body), 404)
+        body: dict[str, object] | None = {} if path == "/rotate-secret" else None
+        problem_of(admin.send("POST" if path else "GET", f"clients/{named}{path}", body), 404)

@@ -174,5 +174,5 @@ def test_an_unknown_token_is_not_found(admin: ApiClient, operator: ApiClient, pa
     """Nor is the token itself a name of it, nor that of an operator."""
     operator_id = admin.organization.prove(operator.token).actor.id
     for named in (NOBODY, admin.token, operator_id):
-        method, body = ("GET", None) if not path else ("POST", {} if path == "/rotation" else None)
-        problem_of(admin.send(method, f"tokens/{named}{path}", body), 404)
+        body: dict[str, object] | None = {} if path == "/rotation" else None
+        problem_of(admin.send("POST" if path else "GET", f"tokens/{named}{path}", body), 404)
