@@ -141,7 +141,7 @@ def test_a_third_token_of_a_connection_is_refused(operator: Operator, slug: str)
     first, second = (operator.answer("token", "issue", slug)["id"] for _ in range(2))
     message = operator.refusal("token", "issue", slug)
     assert message.startswith("the connection 'default' has 2 live tokens")
-    assert message.endswith(f"`scim-server token revoke`, of {first} and {second}")
+    assert message.endswith(f"revoke one of them first: {first} and {second}")
 
 
 def test_a_token_may_belong_to_no_connection(operator: Operator, slug: str) -> None:

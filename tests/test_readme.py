@@ -90,17 +90,22 @@ def test_the_five_minutes_and_the_extension_run_as_written(tmp_path: Path) -> No
 
 
 def test_the_walk_through_the_api_runs_as_written(tmp_path: Path) -> None:
-    """An organization, a connection and a user are made; the list and the trail show the user."""
+    """An organization, a connection, its credentials and a user are made; the list and the trail show the user."""
     port = free_port()
     with demo(tmp_path, "--port", str(port)):
         environment = {
             "SCIM_SERVER_DATABASE_URL": f"sqlite:///{tmp_path}/.demo/scim-server.db",
             "SCIM_SERVER_SECRET_KEY": (tmp_path / ".demo" / "secret-key").read_text(),
         }
-        token = CliRunner().invoke(main, ["token", "issue", "--operator"], env=environment).stdout
-        script = f"OPERATOR={token}" + "".join(blocks("The API", "sh"))
-        organization, connection, user, users, trail = answers(script, tmp_path, port)
+        issue, *walk = blocks("The API", "sh")
+        command = issue.removeprefix("OPERATOR=$(scim-server ").removesuffix(")\n")
+        operator = CliRunner().invoke(main, command.split(), env=environment).stdout
+        script = f"OPERATOR={operator}" + "".join(walk)
+        organization, connection, token, client, user, users, trail = answers(script, tmp_path, port)
     assert (organization["slug"], organization["language"], connection["on_existing"]) == ("acme", "fr", "adopt")
+    assert token["connection_id"] == client["connection_id"] == connection["id"]
+    assert token["token"]
+    assert client["client_secret"]
     assert users["items"] == [user]
     assert [(each["action"], each["resource_id"]) for each in trail["items"]] == [("user.create", user["id"])]
 

@@ -8,7 +8,7 @@ from marshmallow import ValidationError, fields, validate
 
 from scim_server.actions.clients import AUTH_METHODS, GRANT_TYPES, MAX_REDIRECT_URIS
 from scim_server.protocol.assertions import read_jwks
-from scim_server.protocol.scopes import OPERATOR, ORGANIZATION_SCOPES, SCIM_SCOPES, read_scope
+from scim_server.protocol.scopes import ORGANIZATION_SCOPES, SCIM_SCOPES, read_scope
 from scim_server.protocol.tokens import WARNING_DAYS
 from scim_server.web.api.fields import Body, Moment, choice, identifier, name, text
 from scim_server.web.api.schemas import PageOf
@@ -46,11 +46,9 @@ def _scope() -> fields.String:
 
 def _check_scope(value: str) -> None:
     try:
-        scopes = read_scope(value)
+        read_scope(value)
     except ValueError as exc:
         raise ValidationError(str(exc)) from exc
-    if OPERATOR in scopes:
-        raise ValidationError("operator belongs to no organization, and is given by the command line alone")
 
 
 def _check_jwks(value: Any) -> None:
