@@ -86,7 +86,7 @@ def test_schemathesis_finds_nothing(case: Case[Any], app: Flask, target: Target)
     case.path_parameters.update({name: target.names[name] for name in case.path_parameters})
     answer = case.call(headers={"Authorization": f"Bearer {target.operator.token}"})
     if answer.status_code == 503:
-        # The database did not answer in time, as on a machine that has more to do: no finding, if it says when to retry.
+        # The database did not answer in time, as on a busy machine: no finding, if it says when to retry.
         assert "retry-after" in answer.headers
     else:
         case.validate_response(answer)
