@@ -42,6 +42,8 @@ AREAS = ("/scim", "/api", "/oauth", "/.well-known")
 
 # Ids, tokens, and the codes of consents.
 _GIVEN = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|scimsrv_\w{36}|(?<=[?&]code=)[\w-]{43}")
+# The health of a connection repeats what a refusal said, which had repeated what was asked for.
+_REPEATED = re.compile(rb'"last_error_detail":"(?:[^"\\]|\\.)*"')
 _BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 _JSON, _SCIM, _FORM = "application/json", "application/scim+json", "application/x-www-form-urlencoded"
 
@@ -356,7 +358,7 @@ def _ask(connection: http.client.HTTPConnection, own: Side, other: Side, view: s
     told = str(answer.getheaders()).encode() + body
     assert other.mark.encode() not in told, (sent, told)
     # A refusal may repeat what was asked for.
-    own.seen.update(set(_GIVEN.findall(told)) - set(_GIVEN.findall(sent.path.encode() + content)))
+    own.seen.update(set(_GIVEN.findall(_REPEATED.sub(b"", told))) - set(_GIVEN.findall(sent.path.encode() + content)))
     assert answer.status < 500, (sent, told)
     own.statuses[f"{view} {answer.status}"] += 1
     _keep(own, other, view, content, body)
