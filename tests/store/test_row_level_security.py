@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -9,14 +10,16 @@ import pytest
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.exc import ProgrammingError
 
+from scim_server.actions.grants import accept_assertion, consent
 from scim_server.actions.organizations import create_connection
 from scim_server.protocol.catalog import Catalog
 from scim_server.store.health import RequestCounts
 from scim_server.store.session import Store, begin, begin_platform, begin_snapshot
 from scim_server.store.tables import TENANT_TABLES, connections, metadata
 from tests.databases import Database, only_postgresql
-from tests.directory import Client, Organization, new_client, new_organization, opened, running_app
+from tests.directory import KEY, Client, Organization, new_client, new_organization, opened, running_app, unique
 from tests.statements import guarded
+from tests.web.oauth.clients import register
 
 pytestmark = only_postgresql
 
@@ -51,11 +54,18 @@ def _filled(client: Client) -> Client:
     counts = RequestCounts()
     counts.count(client.organization.id, client.connection.id, 1_700_000_000.0, 200, None)
     counts.write(client.organization.store)
+    of_oauth = register(client.organization).client
     with begin(client.organization.store, client.organization.operator, write=True) as tenant:
+        consent(tenant, KEY, of_oauth, unique("code"), redirect_uri=None, scope="scim", code_challenge=None)
+        accept_assertion(tenant, of_oauth, unique("jti"), tenant.now + timedelta(hours=1))
         row = {"id": "gone", "resource_type": "User", "document": "{}", "created_at": tenant.now}
         tenant.db.execute(
             insert(metadata.tables["tombstones"]).values(org_id=tenant.org_id, deleted_at=tenant.now, **row)
         )
+        for table in TENANT_TABLES:
+            own = select(func.count()).select_from(table).where(table.c.org_id == tenant.org_id)
+            # A table that is new needs a row here, else the tests below would hold for nothing.
+            assert tenant.db.execute(own).scalar_one() >= 1, f"{table.name} has no row to hide"
     return client
 
 

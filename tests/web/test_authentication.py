@@ -12,7 +12,9 @@ from flask import Flask
 from sqlalchemy import Update, bindparam, update
 from werkzeug.test import TestResponse
 
-from scim_server.actions.tokens import issue_operator_token, issue_token
+from scim_server.actions.clients import disable_client
+from scim_server.actions.organizations import change_connection, suspend_organization
+from scim_server.actions.tokens import issue_operator_token, issue_token, revoke
 from scim_server.protocol.errors import ERROR_URN
 from scim_server.protocol.scopes import covers
 from scim_server.protocol.tokens import make_token
@@ -26,10 +28,12 @@ from tests.directory import (
     NOBODY,
     SCIM_PREFIX,
     Client,
+    Organization,
     a_second_later,
     add_members,
     contents,
     new_client,
+    new_organization,
     running_app,
     set_clock,
     site_of,
@@ -37,6 +41,7 @@ from tests.directory import (
     user_body,
 )
 from tests.serving import Served
+from tests.web.oauth.clients import register
 
 UNKNOWN = make_token("0" * 30)
 
@@ -232,19 +237,48 @@ def test_a_token_that_writes_cannot_read(app: Flask) -> None:
     assert client.delete(f"/Users/{user}").status_code == 204
 
 
-def test_revoking_holds_on_every_worker_within_a_second(app: Flask, served: Served) -> None:
-    """A token that was just in use on two workers is refused by both a second after another process revoked it."""
-    client = new_client(app)
-    url, headers = f"{served.url}{SCIM_PREFIX}/Users?count=0", {"Authorization": f"Bearer {client.token}"}
+def _revoke_token(organization: Organization, token_id: str, _: str) -> None:
+    with begin(organization.store, organization.operator, write=True) as tenant:
+        assert revoke(tenant, token_id)
+
+
+def _disable_client(organization: Organization, _: str, client_id: str) -> None:
+    with begin(organization.store, organization.operator, write=True) as tenant:
+        assert disable_client(tenant, client_id)
+
+
+def _disable_connection(organization: Organization, *_: str) -> None:
+    with begin(organization.store, organization.operator, write=True) as tenant:
+        assert not change_connection(tenant, "default", {"enabled": False}).enabled
+
+
+def _suspend_organization(organization: Organization, *_: str) -> None:
+    with begin(organization.store, organization.operator, write=True) as tenant:
+        assert suspend_organization(tenant).status == "suspended"
+
+
+@pytest.mark.parametrize("end", [_revoke_token, _disable_client, _disable_connection, _suspend_organization])
+def test_an_end_holds_on_every_worker_within_a_second(
+    app: Flask, served: Served, end: Callable[[Organization, str, str], None]
+) -> None:
+    """A token that was just in use on two workers is refused by both a second after another process ended it."""
+    organization = new_organization(site_of(app).store)
+    client = register(organization)
+    form = {"grant_type": "client_credentials", "client_id": client.id, "client_secret": client.secret}
+    token = httpx.post(f"{served.url}/oauth/token", data=form, trust_env=False).json()["access_token"]
+    token_id = organization.prove(token).actor.id
+    url, headers = f"{served.url}{SCIM_PREFIX}/Users?count=0", {"Authorization": f"Bearer {token}"}
     # Each connection stays with the worker that accepted it: of ten, some are on either.
     sockets = [httpx.Client(trust_env=False, headers=headers) for _ in range(10)]
     try:
         for each in sockets:
             each.get(f"{served.url}/healthz")
         assert [each.get(url).status_code for each in sockets] == [200] * 10
-        client.organization.revoke(client.token)
+        end(organization, token_id, client.id)
         time.sleep(1)
         assert [each.get(url).status_code for each in sockets] == [401] * 10
+        again = httpx.post(f"{served.url}/oauth/token", data=form, trust_env=False)
+        assert again.status_code == (200 if end is _revoke_token else 401)
     finally:
         for each in sockets:
             each.close()

@@ -1,42 +1,86 @@
 """Two organizations that act at once on one server: no byte of one is in an answer to the other."""
 
+import base64
 import http.client
 import random
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 from flask import Flask
 
+from scim_server.actions.organizations import create_connection
 from scim_server.actions.tokens import issue_token
 from scim_server.store.session import begin
-from tests.directory import KEY, SCIM_PREFIX, add_members, group_body, new_client, patch_body, unique, user_body
+from scim_server.web.api.operations import OPERATIONS, Operation
+from scim_server.web.problems import API_PREFIX
+from tests.directory import (
+    KEY,
+    SCIM_PREFIX,
+    Organization,
+    add_members,
+    group_body,
+    new_client,
+    patch_body,
+    unique,
+    user_body,
+)
 from tests.serving import Served
+from tests.web.oauth.clients import REDIRECT_URI, Registered, register
+from tests.web.oauth.test_authorize import GRANTS, Okta
 
 THREADS = 8
 REQUESTS = 10_000
-AREAS = ("/scim", "/api", "/oauth")
+AREAS = ("/scim", "/api", "/oauth", "/.well-known")
 
-_UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# Ids, tokens, and the codes of consents.
+_GIVEN = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|scimsrv_\w{36}|(?<=[?&]code=)[\w-]{43}")
+# The health of a connection repeats what a refusal said, which had repeated what was asked for.
+_REPEATED = re.compile(rb'"last_error_detail":"(?:[^"\\]|\\.)*"')
 _BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+_JSON, _SCIM, _FORM = "application/json", "application/scim+json", "application/x-www-form-urlencoded"
 
-Sent = tuple[str, str, Any]
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request; a form where its body is bytes."""
+
+    method: str
+    path: str
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Side:
-    """An organization: its tokens, its mark, which is in each of its values, and the ids it has been shown."""
+    """An organization: its credentials, its mark, which is in each of its values, and what it has been given."""
 
-    token: str
+    organization: Organization
     mark: str
-    users: list[str]
-    groups: list[str]
+    token: str
+    client: Registered
+    users: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+    """What else paths of the API name."""
     person: str = ""
+    portal: str = ""
+    access: str = ""
+    refresh: str = ""
+    consent: str = ""
+    """The query of an authorization request."""
+    proof: str = ""
+    cookie: str = ""
+    given: list[str] = field(default_factory=list)
+    """Access tokens that may be ended."""
+    cursors: list[str] = field(default_factory=list)
     seen: set[bytes] = field(default_factory=set)
     statuses: Counter[str] = field(default_factory=Counter)
 
@@ -57,6 +101,11 @@ class Side:
 
     def group(self) -> dict[str, Any]:
         return group_body(self.name(), random.sample(self.users, 2), externalId=self.name())
+
+
+def _scim(own: Side, method: str, path: str, body: Any = None) -> Sent:
+    token = own.person if path == "/Me" else random.choice([own.token, own.access])
+    return Sent(method, f"{SCIM_PREFIX}{path}", body, {"Authorization": f"Bearer {token}", "Content-Type": _SCIM})
 
 
 def _one(own: Side, other: Side) -> tuple[str, str]:
@@ -82,32 +131,34 @@ def _list(own: Side, other: Side) -> Sent:
             _filter(f'id eq "{random.choice(other.users)}"'),
         ]
     )
-    return "GET", f"/{random.choice(['Users', 'Groups'])}?{wanted}", None
+    return _scim(own, "GET", f"/{random.choice(['Users', 'Groups'])}?{wanted}")
 
 
 def _search(own: Side, other: Side) -> Sent:
     wanted = random.choice([f'externalId sw "{other.mark}"', "externalId pr", f'userName sw "{own.mark}"'])
-    return "POST", random.choice(["", "/Users", "/Groups"]) + "/.search", {"filter": wanted, "count": 5}
+    path = random.choice(["", "/Users", "/Groups"]) + "/.search"
+    return _scim(own, "POST", path, {"filter": wanted, "count": 5})
 
 
 def _create(own: Side, _: Side) -> Sent:
-    return ("POST", "/Users", own.user()) if random.random() < 0.7 else ("POST", "/Groups", own.group())
+    path, body = ("/Users", own.user()) if random.random() < 0.7 else ("/Groups", own.group())
+    return _scim(own, "POST", path, body)
 
 
 def _put(own: Side, other: Side) -> Sent:
     path, _ = _one(own, other)
-    return "PUT", path, own.user() if "Users" in path else own.group()
+    return _scim(own, "PUT", path, own.user() if "Users" in path else own.group())
 
 
 def _patch(own: Side, other: Side) -> Sent:
     path, _ = _one(own, other)
     value = {"op": "replace", "path": "externalId", "value": own.name()}
     members = add_members(random.choice(random.choice([own, own, other]).users))
-    return "PATCH", path, patch_body(members if "Groups" in path and random.random() < 0.5 else value)
+    return _scim(own, "PATCH", path, patch_body(members if "Groups" in path and random.random() < 0.5 else value))
 
 
 def _delete(own: Side, other: Side) -> Sent:
-    return "DELETE", _one(other, other)[0], None
+    return _scim(own, "DELETE", _one(other, other)[0])
 
 
 def _bulk(own: Side, other: Side) -> Sent:
@@ -116,52 +167,176 @@ def _bulk(own: Side, other: Side) -> Sent:
         {"method": "POST", "path": "/Users", "bulkId": "1", "data": own.user()},
         {"method": "DELETE", "path": path},
     ]
-    return "POST", "/Bulk", {"schemas": [_BULK], "Operations": operations}
+    return _scim(own, "POST", "/Bulk", {"schemas": [_BULK], "Operations": operations})
 
 
 def _refused(path: str, *methods: str) -> Callable[[Side, Side], Sent]:
-    return lambda own, _: (random.choice(methods), path, own.user())
+    return lambda own, _: _scim(own, random.choice(methods), path, own.user())
+
+
+_API_BODIES: dict[str, Callable[[Side, Side], dict[str, Any]]] = {
+    "create_an_organization": lambda own, _: {"slug": unique("slug"), "name": own.name()},
+    "change_an_organization": lambda own, _: {"name": own.name()},
+    "delete_an_organization": lambda _, other: {"confirm": other.organization.slug},
+    "create_a_connection": lambda own, _: {"name": f"{own.mark} {random.randrange(20)}"},
+    "change_a_connection": lambda *_: {"on_existing": random.choice(["adopt", "refuse"])},
+    "create_user": lambda own, _: {"attributes": _attributes(own.user())},
+    "change_user": lambda own, _: {"attributes": {"title": own.name()}},
+    "create_group": lambda own, _: {"attributes": {"displayName": own.name()}},
+    "change_group": lambda own, _: {"attributes": {"displayName": own.name()}},
+    "add_members": lambda own, other: {"members": [random.choice(random.choice([own, own, other]).users)]},
+}
+
+
+def _attributes(user: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in user.items() if name != "schemas"}
+
+
+def _api(operation: Operation, own: Side, other: Side) -> Sent:
+    """Return a request of an operation, now and then in the other organization, or for what is in it."""
+    place, named = (other if random.random() < 0.15 else own for _ in range(2))
+    if operation.method == "DELETE":
+        place, named = random.choice([(own, other), (other, other), (other, own)])
+    values = {
+        "organization": random.choice([place.organization.slug, place.organization.id]),
+        "user": random.choice(named.users),
+        "group": random.choice(named.groups),
+        "member": random.choice(named.users),
+        **named.ids,
+    }
+    path = re.sub(r"<(\w+)>", lambda match: values[match[1]], operation.path)
+    headers = {"Authorization": f"Bearer {own.portal}", "Content-Type": _JSON}
+    if operation.method == "POST" and random.random() < 0.5:
+        headers["Idempotency-Key"] = str(random.randrange(1_000))
+    query = {name: value for name, value in _queries(own, other).items() if name in operation.query.fields}
+    body = None if operation.body is None else _API_BODIES[operation.name](own, other)
+    return Sent(operation.method, f"{API_PREFIX}{path}" + (f"?{urlencode(query)}" if query else ""), body, headers)
+
+
+def _queries(own: Side, other: Side) -> dict[str, Any]:
+    asked: dict[str, Any] = {"limit": 5}
+    chance = random.random()
+    if chance < 0.2:
+        asked["search"] = other.mark
+    elif chance < 0.4:
+        asked |= {"filter": f'externalId sw "{other.mark}"', "resource": random.choice(other.users)}
+    elif chance < 0.6 and (cursors := random.choice([own, other]).cursors):
+        asked["cursor"] = random.choice(cursors)
+    return asked
+
+
+def _oauth(own: Side, path: str, **form: str) -> Sent:
+    """Return what a client sends, which proves itself by its secret."""
+    id_, secret = own.client.basic
+    headers = {"Content-Type": _FORM}
+    if random.random() < 0.5:
+        headers["Authorization"] = "Basic " + base64.b64encode(f"{id_}:{secret}".encode()).decode()
+    else:
+        form |= {"client_id": id_, "client_secret": secret}
+    return Sent("POST", f"/oauth/{path}", urlencode(form).encode(), headers)
+
+
+def _token(own: Side, other: Side) -> Sent:
+    """Ask for an access token; now and then for what is the other's."""
+    chance = random.random()
+    if chance < 0.15:
+        return _oauth(own, "token", grant_type="refresh_token", refresh_token=other.refresh)
+    if chance < 0.3:
+        scope = {"code": "x" * 43, "redirect_uri": REDIRECT_URI, "code_verifier": "v" * 64}
+        return _oauth(own, "token", grant_type="authorization_code", **scope)
+    if chance < 0.45:
+        return _oauth(replace(own, client=replace(own.client, client=other.client.client)), "token", grant_type=_CLIENT)
+    return _oauth(own, "token", grant_type=_CLIENT)
+
+
+_CLIENT = "client_credentials"
+
+
+def _any_token(own: Side, other: Side, *own_too: str) -> str:
+    """Return a token of the other organization, or one of those of the own."""
+    if random.random() < 0.5 or not own_too:
+        return random.choice([other.token, other.access, other.refresh, other.portal, other.person, *other.given[-3:]])
+    return random.choice(own_too)
+
+
+def _decide(own: Side, other: Side) -> Sent:
+    """Consent to the own client, with the token of an administrator of either organization."""
+    token = random.choice([own.portal, other.portal])
+    form = {"proof": own.proof, "decision": "allow", "token": token}
+    headers = {"Content-Type": _FORM, "Cookie": own.cookie}
+    return Sent("POST", f"/oauth/authorize?{own.consent}", urlencode(form).encode(), headers)
+
+
+def _report(own: Side, _: Side) -> Sent:
+    token = own.given.pop() if own.given else own.token[:-1] + "?"
+    return Sent("POST", "/oauth/revoke-leaked", urlencode({"token": token}).encode(), {"Content-Type": _FORM})
 
 
 PLACES: dict[str, Callable[[Side, Side], Sent]] = {
-    "discovery.get_service_provider_config": lambda *_: ("GET", "/ServiceProviderConfig", None),
-    "discovery.list_schemas": lambda *_: ("GET", "/Schemas", None),
-    "discovery.get_schema": lambda *_: ("GET", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:Group", None),
-    "discovery.list_resource_types": lambda *_: ("GET", "/ResourceTypes", None),
-    "discovery.get_resource_type": lambda *_: ("GET", "/ResourceTypes/User", None),
+    "discovery.get_service_provider_config": lambda own, _: _scim(own, "GET", "/ServiceProviderConfig"),
+    "discovery.list_schemas": lambda own, _: _scim(own, "GET", "/Schemas"),
+    "discovery.get_schema": lambda own, _: _scim(own, "GET", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:Group"),
+    "discovery.list_resource_types": lambda own, _: _scim(own, "GET", "/ResourceTypes"),
+    "discovery.get_resource_type": lambda own, _: _scim(own, "GET", "/ResourceTypes/User"),
     "discovery.refuse_change": _refused("/Schemas", "POST", "PUT", "PATCH", "DELETE"),
-    "search.list_all": lambda own, _: ("GET", "?" + _filter(f'externalId sw "{own.mark}"'), None),
+    "search.list_all": lambda own, _: _scim(own, "GET", "?" + _filter(f'externalId sw "{own.mark}"')),
     "search.list_resources": _list,
     "search.search_all": _search,
     "search.search_one": _search,
     "search.refuse_search": _refused("/Users/.search", "PUT", "DELETE"),
     "bulk.bulk": _bulk,
     "bulk.refuse_bulk": _refused("/Bulk", "PUT", "DELETE"),
-    "me.read_me": lambda *_: ("GET", "/Me", None),
-    "me.change_me": lambda own, _: (
-        "PATCH",
-        "/Me",
-        patch_body({"op": "replace", "path": "title", "value": own.name()}),
+    "me.read_me": lambda own, _: _scim(own, "GET", "/Me"),
+    "me.change_me": lambda own, _: _scim(
+        own, "PATCH", "/Me", patch_body({"op": "replace", "path": "title", "value": own.name()})
     ),
     "me.refuse_me": _refused("/Me", "POST", "PUT", "DELETE"),
-    "resources.read_resource": lambda own, other: ("GET", _one(own, other)[0], None),
+    "resources.read_resource": lambda own, other: _scim(own, "GET", _one(own, other)[0]),
     "resources.create_resource": _create,
     "resources.put_resource": _put,
     "resources.change_resource": _patch,
     "resources.remove_resource": _delete,
+    **{f"api.{each.name}": partial(_api, each) for each in OPERATIONS},
+    "api.openapi": lambda *_: Sent("GET", f"{API_PREFIX}/openapi.json"),
+    "api.docs": lambda *_: Sent("GET", f"{API_PREFIX}/docs"),
+    "oauth.give_token": _token,
+    "oauth.revoke_one": lambda own, other: _oauth(own, "revoke", token=_any_token(own, other, *own.given[-3:])),
+    "oauth.introspect": lambda own, other: _oauth(
+        own, "introspect", token=_any_token(own, other, own.token, own.access, own.refresh)
+    ),
+    "oauth.show_consent": lambda own, _: Sent("GET", f"/oauth/authorize?{own.consent}"),
+    "oauth.decide": _decide,
+    "oauth.metadata": lambda *_: Sent("GET", "/.well-known/oauth-authorization-server"),
+    "oauth.describe_tokens": lambda *_: Sent("GET", "/oauth/revoke-leaked"),
+    "oauth.report_leak": _report,
 }
 """For each view, a request of it as one organization makes it, while the other acts too."""
 
 
 def _side(app: Flask) -> Side:
-    client = new_client(app)
-    mark = unique("zz").replace("-", "") + random.randbytes(4).hex()
-    side = Side(client.token, mark, [], [])
-    side.users = [client._created("/Users", side.user()) for _ in range(8)]
-    side.groups = [client._created("/Groups", side.group()) for _ in range(4)]
-    with begin(client.organization.store, client.organization.operator, write=True) as tenant:
-        name = client.read(f"/Users/{side.users[0]}")["userName"]
+    """Make an organization with all the credentials there are, each object of it with its mark."""
+    scim = new_client(app)
+    organization, mark = scim.organization, unique("zz").replace("-", "") + random.randbytes(4).hex()
+    client = register(organization, name=mark, grant_types=(_CLIENT, *GRANTS), redirect_uris=(REDIRECT_URI,))
+    side = Side(organization, mark, scim.token, client)
+    side.users = [scim._created("/Users", side.user()) for _ in range(8)]
+    side.groups = [scim._created("/Groups", side.group()) for _ in range(4)]
+    with begin(organization.store, organization.operator, write=True) as tenant:
+        name = scim.read(f"/Users/{side.users[0]}")["userName"]
         side.person = issue_token(tenant, KEY, "default", "", None, name)[1]
+        side.portal = issue_token(tenant, KEY, None, "org:admin", None)[1]
+        spare, connection = create_connection(tenant, f"{mark} spare", "lenient"), scim.connection.id
+        spare_token = issue_token(tenant, KEY, spare.name, "scim", None)[0]
+    # What an operation of the API may end.
+    spare_client = register(organization, name=f"{mark} spare").id
+    side.ids = {"connection": connection, "token": spare_token.id, "client": spare_client}
+    okta = Okta(app.test_client(), organization, client, [])
+    tokens = okta.exchange(okta.code(token=side.portal)).get_json()
+    side.access, side.refresh = tokens["access_token"], tokens["refresh_token"]
+    side.consent = urlencode(okta.query())
+    page = okta.http.get(f"/oauth/authorize?{side.consent}")
+    (side.proof,) = re.findall(r'name="proof" value="([0-9a-f]+)"', page.text)
+    side.cookie = page.headers["Set-Cookie"].partition(";")[0]
     return side
 
 
@@ -169,27 +344,43 @@ def _act(url: str, own: Side, other: Side, views: Sequence[str]) -> None:
     """Send a request of each view, and hold every byte of its answer against the other organization."""
     address = urlsplit(url)
     assert address.hostname is not None
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
-    for view in views:
-        method, path, body = PLACES[view](own, other)
-        content = b"" if body is None else orjson.dumps(body)
-        token = own.person if view.startswith("me.") else own.token
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/scim+json"}
-        connection.request(method, f"{SCIM_PREFIX}{path}", content, headers)
-        answer = connection.getresponse()
-        told = str(answer.getheaders()).encode() + answer.read()
-        assert other.mark.encode() not in told, (method, path, told)
-        # A refusal may repeat what was asked for.
-        own.seen.update(set(_UUID.findall(told)) - set(_UUID.findall(path.encode() + content)))
-        assert answer.status < 500, (method, path, told)
-        own.statuses[f"{view} {answer.status}"] += 1
-    connection.close()
+    with closing(http.client.HTTPConnection(address.hostname, address.port, timeout=30)) as connection:
+        for view in views:
+            _ask(connection, own, other, view)
+
+
+def _ask(connection: http.client.HTTPConnection, own: Side, other: Side, view: str) -> None:
+    sent = PLACES[view](own, other)
+    content = sent.body if isinstance(sent.body, bytes) else b"" if sent.body is None else orjson.dumps(sent.body)
+    connection.request(sent.method, sent.path, content, dict(sent.headers))
+    answer = connection.getresponse()
+    body = answer.read()
+    told = str(answer.getheaders()).encode() + body
+    assert other.mark.encode() not in told, (sent, told)
+    # A refusal may repeat what was asked for.
+    own.seen.update(set(_GIVEN.findall(_REPEATED.sub(b"", told))) - set(_GIVEN.findall(sent.path.encode() + content)))
+    assert answer.status < 500, (sent, told)
+    own.statuses[f"{view} {answer.status}"] += 1
+    _keep(own, other, view, content, body)
+
+
+def _keep(own: Side, other: Side, view: str, content: bytes, body: bytes) -> None:
+    """Keep what a later request needs of an answer, and hold introspection to its rule."""
+    if view == "oauth.introspect":
+        told, tokens = orjson.loads(body), (own.token, own.access, own.refresh)
+        assert told["active"] is any(each.encode() in content for each in tokens), (content, told)
+    elif view == "oauth.give_token" and b"access_token" in body:
+        own.given.append(orjson.loads(body)["access_token"])
+    elif view.startswith("api.") and b'"next_cursor":"' in body:
+        own.cursors.append(orjson.loads(body)["next_cursor"])
 
 
 def test_every_view_has_its_place(app: Flask) -> None:
     """A view that is added anywhere in these areas is made part of the requests below."""
     views = {rule.endpoint for rule in app.url_map.iter_rules() if rule.rule.startswith(AREAS)}
     assert views == PLACES.keys()
+    with_body = {each.name for each in OPERATIONS if each.body is not None}
+    assert with_body == _API_BODIES.keys()
 
 
 def test_two_organizations_at_once_see_nothing_of_each_other(app: Flask, served: Served) -> None:
@@ -215,8 +406,21 @@ def test_two_organizations_at_once_see_nothing_of_each_other(app: Flask, served:
     assert sum(side.statuses.total() for side in sides) >= REQUESTS
     assert sides[0].seen & sides[1].seen == set()
     for side in sides:
-        assert len(side.seen) > 100
-        for view in ("resources.read_resource", "resources.change_resource"):
-            assert side.statuses[f"{view} 200"] > side.statuses[f"{view} 404"] > 10, side.statuses
-        assert side.statuses["resources.remove_resource 404"] >= REQUESTS // THREADS // len(PLACES)
-        assert side.statuses["resources.create_resource 201"] > 100
+        _check_reach(side)
+
+
+def _check_reach(side: Side) -> None:
+    """Hold that the requests of an organization did what they are for: each view has answered, and has refused."""
+    assert len(side.seen) > 100
+    each = REQUESTS // THREADS // len(PLACES)
+    for view in ("resources.read_resource", "resources.change_resource", "api.get_user", "api.change_group"):
+        assert side.statuses[f"{view} 200"] > side.statuses[f"{view} 404"] > 10, side.statuses
+    for view in ("resources.create_resource 201", "api.create_user 201", "oauth.give_token 200", "oauth.decide 303"):
+        assert side.statuses[view] > each, side.statuses
+    for view in ("oauth.give_token 400", "oauth.give_token 401", "oauth.decide 403", "api.list_users 400"):
+        assert side.statuses[view] > 5, side.statuses
+    for view in ("resources.remove_resource", "api.delete_user", "api.delete_group"):
+        assert side.statuses[f"{view} 404"] == side.statuses.total() // len(PLACES), side.statuses
+    # Nothing that the other one revoked, reported or asked for has ended a token of this one.
+    ended = {name for name in side.statuses if name.endswith(" 401")} - {"oauth.give_token 401"}
+    assert ended == set(), side.statuses

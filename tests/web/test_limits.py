@@ -19,6 +19,7 @@ from tests.directory import (
     a_second_later,
     contents,
     new_client,
+    new_organization,
     running_app,
     site_of,
     unique,
@@ -26,6 +27,8 @@ from tests.directory import (
 )
 from tests.serving import Served, gunicorn
 from tests.statements import recorded
+from tests.web.oauth.clients import REDIRECT_URI, register
+from tests.web.oauth.test_authorize import GRANTS, Okta, administrator_token
 
 UNKNOWN = make_token("0" * 30)
 _numbers = iter(range(1, 250))
@@ -188,6 +191,46 @@ def test_the_address_is_the_clients_own(
         assert _guess(limited, UNKNOWN, forwarded, peer).status_code == 401
     assert _refused(_guess(limited, UNKNOWN, forwarded, peer)) is counted
     assert _refused(_guess(limited, UNKNOWN, address)) is counted
+
+
+def test_guessing_a_secret_is_slowed(limited: Flask, address: str) -> None:
+    """Whatever client it is for; another address behind the same proxy is served, as is who has the secret."""
+    organization = new_organization(site_of(limited).store)
+    clients = [register(organization), register(organization)]
+
+    def ask(forwarded: str, number: int, secret: str) -> TestResponse:
+        form = {"grant_type": "client_credentials"}
+        headers = {"X-Forwarded-For": forwarded}
+        return limited.test_client().post("/oauth/token", data=form, auth=(clients[number].id, secret), headers=headers)
+
+    assert {ask(address, number % 2, "guess").status_code for number in range(GUESSES.amount)} == {401}
+    for number in range(2):
+        refused = ask(address, number, "guess")
+        assert (refused.status_code, refused.get_json()["error"]) == (429, "temporarily_unavailable")
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+        assert ask(address, number, clients[number].secret).status_code == 200
+    assert ask("203.0.113.77", 0, "guess").status_code == 401
+    assert _refused(_guess(limited, UNKNOWN, address))
+
+
+def test_guessing_an_administrator_is_slowed(limited: Flask, address: str) -> None:
+    """On the page of consent, too: each token that proves nothing counts, and other addresses are served."""
+    organization = new_organization(site_of(limited).store)
+    client = register(organization, grant_types=GRANTS, redirect_uris=(REDIRECT_URI,))
+    okta = Okta(limited.test_client(), organization, client, [])
+
+    def decide(forwarded: str, token: str) -> TestResponse:
+        okta.http.environ_base["HTTP_X_FORWARDED_FOR"] = forwarded
+        return okta.decide(token=token)
+
+    assert {decide(address, UNKNOWN).status_code for _ in range(GUESSES.amount)} == {403}
+    refused = decide(address, UNKNOWN)
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    known = administrator_token(organization)
+    organization.prove(known)
+    assert decide(address, known).status_code == 303
+    assert decide("203.0.113.78", UNKNOWN).status_code == 403
 
 
 def test_a_network_of_ipv6_is_one_address(limited: Flask, address: str) -> None:

@@ -4,6 +4,7 @@ from scim_server.actions.organizations import change_connection, create_connecti
 from scim_server.protocol.provisioning import Provisioning
 from scim_server.protocol.replies import etag
 from scim_server.store.connections import ConnectionRecord, list_connections
+from scim_server.store.health import ConnectionHealth, read_health
 from scim_server.store.session import Tenant
 from scim_server.web.api import schemas
 from scim_server.web.api.access import check_id
@@ -45,6 +46,17 @@ def get_a_connection(call: Call, connection: str) -> Reply:
     """Read a connection."""
     check_id("connection", connection)
     return _reply(call.read(lambda tenant: get_connection(tenant, connection)))
+
+
+@operation("GET", f"{_CONNECTION}/health", scope="org:admin", answer=schemas.Health())
+def get_health(call: Call, connection: str) -> Reply:
+    """Read how a connection does: its last request, its last error, and its requests by the hour, some seconds old."""
+    check_id("connection", connection)
+
+    def read(tenant: Tenant) -> ConnectionHealth:
+        return read_health(tenant, get_connection(tenant, connection).id)
+
+    return Reply(call.read(read))
 
 
 @operation("PATCH", _CONNECTION, scope="org:admin", body=schemas.ConnectionChanges(), answer=_ANSWER, versioned=True)

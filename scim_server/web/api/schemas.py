@@ -124,6 +124,28 @@ class Connections(PageOf):
     items = fields.List(fields.Nested(Connection()), required=True)
 
 
+class Hour(Body):
+    """What a connection sent in an hour."""
+
+    hour = Moment(required=True, metadata={"description": "Its beginning."})
+    requests = fields.Integer(required=True)
+    errors = fields.Integer(required=True, metadata={"description": "Those answered with 400 or above."})
+
+
+class Health(Body):
+    """How a connection does: its last request and error, and how many of each there were; null where there was none."""
+
+    last_request_at = Moment(allow_none=True, required=True)
+    last_error_at = Moment(allow_none=True, required=True)
+    last_error_status = fields.Integer(allow_none=True, required=True)
+    last_error_detail = fields.String(allow_none=True, required=True)
+    hours = fields.List(
+        fields.Nested(Hour()),
+        required=True,
+        metadata={"description": "Hours with requests, newest first: those of the last 30 days."},
+    )
+
+
 class ResourceQuery(PageQuery):
     """Which users or groups are listed, in the order of their ids."""
 

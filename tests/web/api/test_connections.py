@@ -48,6 +48,26 @@ def test_disabling_holds_from_the_next_look_up_on(app: Flask, admin: ApiClient) 
     assert scim.get("/Users").status_code == 200
 
 
+def test_the_health_of_a_connection_is_shown(app: Flask, admin: ApiClient) -> None:
+    """Its last request, its last error and the sums of each hour, once they are written; of no other connection."""
+    scim, other = (new_client(app, admin.organization, connection=name) for name in ("entra", "hr"))
+    place = f"connections/{scim.connection.id}/health"
+    nothing = {f"last_{name}": None for name in ("request_at", "error_at", "error_status", "error_detail")}
+    assert admin.read(place) == {**nothing, "hours": []}
+    for _ in range(2):
+        assert scim.get("/Users").status_code == other.get("/Users").status_code == 200
+    assert scim.get(f"/Users/{NOBODY}").status_code == 404
+    site_of(app).counts.write(site_of(app).store)
+    health = admin.read(place)
+    assert sum(hour["requests"] for hour in health["hours"]) == 3
+    assert sum(hour["errors"] for hour in health["hours"]) == 1
+    assert health["last_error_status"] == 404
+    assert NOBODY in health["last_error_detail"]
+    assert health["hours"][0]["hour"] <= health["last_error_at"] <= health["last_request_at"]
+    assert admin.read(f"connections/{other.connection.id}/health")["last_error_at"] is None
+    problem_of(admin.get(f"connections/{NOBODY}/health"), 404)
+
+
 def test_connections_are_the_administrators(app: Flask, admin: ApiClient) -> None:
     """A token for members sees none."""
     client = api_client(app, "members:read", "members:write", organization=admin.organization)
