@@ -18,6 +18,7 @@ from tests.databases import running_postgresql
 from tests.demo import free_port
 from tests.directory import SECRET_KEY, new_client, running_app
 from tests.serving import ROOT, START_TIMEOUT_S, gunicorn
+from tests.web.oauth.clients import register
 
 REPORTS = ROOT / "docs" / "conformance"
 
@@ -30,9 +31,12 @@ def main() -> None:
         upgrade(database.owner_url)
         with running_app(database) as app:
             client, strict = new_client(app), new_client(app, connection="strict", profile="rfc")
+            oauth = register(client.organization)
+            os.environ |= {"OAUTH_CLIENT_ID": oauth.id, "OAUTH_CLIENT_SECRET": oauth.secret}
             with gunicorn(database.app_url, env={"SCIM_SERVER_SECRET_KEY": SECRET_KEY}) as served:
                 tokens = ("--token", strict.token, "--client-token", client.token, "--profile", "rfc")
-                _record("scim-server", "--url", f"{served.url}/scim/v2", *tokens)
+                endpoint = ("--token-endpoint", f"{served.url}/oauth/token")
+                _record("scim-server", "--url", f"{served.url}/scim/v2", *tokens, *endpoint)
     with _peer() as (url, token):
         _record("scim2-server", "--url", url, "--token", token)
 
