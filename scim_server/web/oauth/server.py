@@ -99,10 +99,14 @@ class _Server(AuthorizationServer):
         limits, sent = current_site().limits, current_request()
         try:
             client: KnownByAuthlib = super().authenticate_client(request, METHODS, endpoint)
-        except InvalidClientError:
+        except InvalidClientError as refusal:
             limits.refuse_guessing(sent)
             limits.count_failure(sent)
-            raise
+            if not str(refusal.description).startswith("The client"):
+                raise
+            # NB: one sentence: Authlib's own ones tell which clients exist.
+            said = "the client is unknown, or does not prove itself in the way it is registered for"
+            raise InvalidClientError(said, status_code=401) from None
         limits.count_request(client.record.id)
         named = request.form.get("client_id")
         if named is not None and named != client.record.id:

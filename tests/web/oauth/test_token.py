@@ -27,7 +27,7 @@ from tests.directory import (
     site_of,
     trail_of,
 )
-from tests.web.oauth.clients import by_assertion, register
+from tests.web.oauth.clients import by_assertion, jwks, new_key, register
 
 GRANT = {"grant_type": "client_credentials"}
 
@@ -208,6 +208,17 @@ def test_a_disabled_client_ends_with_its_tokens(http: FlaskClient, organization:
     a_second_later(organization.store)
     assert [reads(http, token), reads(http, others)] == [401, 200]
     assert refusal(http.post("/oauth/token", data=GRANT, auth=client.basic), 401) == "invalid_client"
+
+
+def test_a_refusal_tells_not_which_clients_there_are(http: FlaskClient, organization: Organization) -> None:
+    """A client that is unknown, one with another secret and one that proves itself otherwise get the same answer."""
+    client, own = register(organization), register(organization, auth_method="private_key_jwt", jwks=jwks(new_key()))
+    answers = [
+        http.post("/oauth/token", data=GRANT, auth=(name, "x" * 40))
+        for name in (client.id, own.id, "x" * len(client.id))
+    ]
+    answers.append(http.post("/oauth/token", data={**GRANT, "client_id": client.id, "client_secret": "x"}))
+    assert {(answer.status_code, answer.text) for answer in answers} == {(401, answers[0].text)}
 
 
 def test_two_secrets_live_while_one_is_rotated(database: Database) -> None:
