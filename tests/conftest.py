@@ -1,11 +1,13 @@
 """Fixtures for every test: real databases, and no network beyond the loopback."""
 
+import contextlib
 import ipaddress
 import os
 import signal
 import socket
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -25,6 +27,24 @@ def _exit_cleanly(signal_number: int, _frame: object) -> None:
 
 # A job that is cancelled gets SIGTERM, and PostgreSQL would outlive it.
 signal.signal(signal.SIGTERM, _exit_cleanly)
+
+_processes: list[int] = []
+"""The ids of those that run the tests, where this one only hands them out."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodeready(node: Any) -> None:
+    """Know the processes of pytest-xdist."""
+    _processes.append(node.gateway._io.popen.pid)  # Nothing public says it.
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Let the processes that are still at work stop what they have started; pytest-xdist would kill them."""
+    if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        for process in _processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
 
 
 # The same cases at every run, few enough for a run of seconds; HYPOTHESIS_PROFILE=long looks for new ones.
