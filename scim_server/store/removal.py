@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Table, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Table, delete, literal, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from scim_server.store.driver import run_by_driver
@@ -54,15 +54,20 @@ def delete_organization_row(tenant: Tenant) -> bool:
 def _delete_from(tenant: Tenant, table: Table, most: int, after: Sequence[Any]) -> tuple[int, Sequence[Any]]:
     """Delete the first rows behind a key; return how many, and the last key among them."""
     key = [column for column in table.primary_key.columns if column.name != "org_id"]
-    following = [table.c.org_id == tenant.org_id, *([tuple_(*key) > tuple_(*after)] if after else ())]
+    following = [table.c.org_id == tenant.org_id, *([tuple_(*key) > _bound(key, after)] if after else ())]
     found = tenant.db.execute(select(*key).where(*following).order_by(*key).limit(most)).all()
     if not found:
         return 0, after
     last = tuple(found[-1])
     if table is resources:
         _without_parents(tenant, after, last)
-    tenant.db.execute(delete(table).where(*following, tuple_(*key) <= tuple_(*last)))
+    tenant.db.execute(delete(table).where(*following, tuple_(*key) <= _bound(key, last)))
     return len(found), last
+
+
+def _bound(key: Sequence[ColumnElement[Any]], values: Sequence[Any]) -> ColumnElement[Any]:
+    """Return values as the columns of a key keep them."""
+    return tuple_(*(literal(value, column.type) for column, value in zip(key, values, strict=True)))
 
 
 def _without_parents(tenant: Tenant, after: Sequence[str], last: Sequence[str]) -> None:
