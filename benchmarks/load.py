@@ -97,7 +97,8 @@ def opened(database_url: str) -> Iterator[Store]:
 def _force_security(store: Store, force: str) -> None:
     with begin_platform(store, write=False) as platform:
         if platform.db.dialect.name == "postgresql":
-            platform.db.exec_driver_sql(f"ALTER TABLE resources {force} ROW LEVEL SECURITY")
+            for table in (resources, emails):
+                platform.db.exec_driver_sql(f"ALTER TABLE {table.name} {force} ROW LEVEL SECURITY")
 
 
 def load_organization(
