@@ -26,13 +26,7 @@ class Statement:
     @property
     def is_of_tokens(self) -> bool:
         """Whether it belongs to the look-up of a token, or to the counts of requests, not to the request itself."""
-        return (
-            re.search(
-                r"\b(FROM|UPDATE) tokens\b|\bFROM connections LEFT OUTER JOIN resources\b|\bconnection_hours\b",
-                self.sql,
-            )
-            is not None
-        )
+        return re.search(_ASIDE, self.sql) is not None
 
 
 @contextmanager

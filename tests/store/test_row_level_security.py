@@ -48,7 +48,7 @@ def clients(database: Database) -> Iterator[tuple[Client, Client]]:
 
 
 def _filled(client: Client) -> Client:
-    user = client.new_user(password="a good password")
+    user = client.new_user(password="a good password", emails=[{"value": "somebody@example.com"}])
     client.new_group(members=[user])
     client.delete(f"/Users/{client.new_user()}")
     counts = RequestCounts()
