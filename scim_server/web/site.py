@@ -53,11 +53,7 @@ class Site:
     leak_reports: Budget = field(default_factory=lambda: Budget(LEAK_REPORTS_A_MINUTE))
 
     def origin(self) -> str:
-        """Return the URL before every path, which names the server as an OAuth issuer."""
-        return self.base_url or current_request().own_url or ""
-
-    def url(self) -> str:
-        """Return the URL of the server, without a slash at its end."""
+        """Return the URL before every path, without a slash at its end; it names the server as an OAuth issuer."""
         return self.base_url or current_request().own_url or ""
 
     def scim_url(self) -> str:

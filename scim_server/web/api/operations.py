@@ -240,9 +240,9 @@ def rendered(declared: Operation, reply: Reply) -> Answer:
     if reply.etag is not None:
         headers["ETag"] = reply.etag
     if reply.location is not None:
-        headers["Location"] = f"{current_site().url()}{API_PREFIX}{reply.location}"
+        headers["Location"] = f"{current_site().origin()}{API_PREFIX}{reply.location}"
     if reply.next_cursor is not None:
         # RFC 8288 §3: what else the request asked for stays.
         query = urlencode({**request.args.to_dict(), "cursor": reply.next_cursor})
-        headers["Link"] = f'<{current_site().url()}{request.path}?{query}>; rel="next"'
+        headers["Link"] = f'<{current_site().origin()}{request.path}?{query}>; rel="next"'
     return Answer(reply.status or declared.status, headers, body.decode())
