@@ -195,7 +195,7 @@ def test_text_logs_say_a_request_in_one_line(database: Database, capfdbinary: py
         "from scim_server import create_app\n"
         "client = create_app().test_client()\n"
         "client.get('/healthz')\n"
-        "client.get('/scim/v2/Users?filter=userName eq \"ada\"')\n"
+        "client.get('/scim/v2/Users?filter=userName eq \"hypatia\"')\n"
     )
     settings: dict[str, Any] = environment(database, log_format="text")
     run = subprocess.run(
@@ -210,4 +210,4 @@ def test_text_logs_say_a_request_in_one_line(database: Database, capfdbinary: py
     health, users = run.stdout.splitlines()
     assert health[8:].startswith(" GET /healthz 200 ")
     assert users[8:].startswith(" GET /scim/v2/<endpoint> 401 ")
-    assert "ada" not in users
+    assert "hypatia" not in users
