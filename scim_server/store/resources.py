@@ -219,6 +219,25 @@ def find_namesake(
     return None if row is None else (LockedResource(*row[:-1]), row.managed_by)
 
 
+@dataclass(frozen=True, slots=True)
+class GroupPlace:
+    """What a group is to the organization, and among which groups its name is unique.
+
+    ``namespace`` is the connection that sees the group; of those that none sees, it is the kind, or the parent.
+    """
+
+    kind: str | None
+    namespace: str = ""
+    parent_id: str | None = None
+
+
+def _place(tenant: Tenant, definition: ResourceDefinition) -> GroupPlace:
+    if not definition.is_group:
+        return GroupPlace(None)
+    # What a connection pushes is a team, whatever its name: only the organization itself makes it more.
+    return GroupPlace("team", tenant.connection_id or "")
+
+
 def insert_resource(
     tenant: Tenant,
     definition: ResourceDefinition,
@@ -227,22 +246,24 @@ def insert_resource(
     active: bool | None,
     *,
     at_once: bool = False,
+    place: GroupPlace | None = None,
 ) -> StoredResource:
     """Store a new resource.
 
     :param at_once: Whether it is all there is to write, its entry in the trail included: see :func:`write_with`.
+    :param place: What a group is to the organization; without, it is a team of who creates it.
     :raises UniquenessException: When its unique attribute has a value that is taken.
     :raises InvalidValueException: When an indexed value is too long.
     """
+    place = place or _place(tenant, definition)
     values = {
         "org_id": tenant.org_id,
         "id": resource_id,
         "resource_type": definition.name,
-        # A group belongs to the connection that pushed it, which alone sees it.
-        "namespace": (tenant.connection_id or "") if definition.is_group else "",
         **_content(document, definition, active),
-        # What a connection pushes is a team, whatever its name: only the organization itself makes it more.
-        "kind": "team" if definition.is_group else None,
+        "kind": place.kind,
+        "namespace": place.namespace,
+        "parent_id": place.parent_id,
         # Who has no access from the beginning has had none.
         "state": ("active" if active else "contact") if definition.is_user else None,
         "version": 1,
@@ -435,7 +456,7 @@ def _writing(*names: str) -> Update:
 _STAMPS = ("version", "modified_at", "changed_by")
 _CONTENT = ("document", "folded", "active", "display", "unique_key", "external_id")
 _INSERTED = (
-    *("org_id", "id", "resource_type", "namespace", "kind", "state", *_CONTENT),
+    *("org_id", "id", "resource_type", "namespace", "kind", "parent_id", "state", *_CONTENT),
     *("version", "created_at", "modified_at", "created_by", "changed_by", "managed_by"),
 )
 _INSERTION = insert(resources).values({name: bindparam(name) for name in _INSERTED})

@@ -250,6 +250,8 @@ memberships = Table(
     Column("org_id", Key, nullable=False),
     Column("group_id", Key, nullable=False),
     Column("member_id", Key, nullable=False),
+    # NULL for those from before it was kept.
+    Column("since", Moment),
     PrimaryKeyConstraint("org_id", "group_id", "member_id"),
     ForeignKeyConstraint(
         ["org_id", "group_id"],

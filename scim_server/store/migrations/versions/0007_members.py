@@ -61,6 +61,7 @@ def upgrade() -> None:
     """Apply the change."""
     op.add_column("organizations", sa.Column("portal", KEY, server_default="delegated", nullable=False))
     op.add_column("organizations", sa.Column("deputy_id", KEY, nullable=True))
+    op.add_column("memberships", sa.Column("since", MOMENT, nullable=True))
     _give_states()
     op.create_table(
         "roles",
