@@ -180,6 +180,8 @@ def resource_row(
         "unique_key": attribute_key(parts.document[unique.name], unique),
         "external_id": comparison_key(parts.document["externalId"], case_exact=True),
         "active": parts.active is not False if definition.has_active else None,
+        "kind": "team" if definition.is_group else None,
+        "state": ("active" if parts.active is not False else "contact") if definition.is_user else None,
         "display": display_of(parts.document, definition),
         "document": orjson.dumps(parts.document).decode(),
         "folded": fold_document(parts.document, definition),

@@ -38,11 +38,12 @@ from scim_server.protocol.members import (
     RequireMatch,
 )
 from scim_server.protocol.replies import GroupOfUser, Member
+from scim_server.store.columns import Key
 from scim_server.store.filters import member_condition
 from scim_server.store.id_sets import id_list, is_listed
 from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant
-from scim_server.store.tables import Key, memberships, resources
+from scim_server.store.tables import memberships, resources
 from scim_server.store.visibility import seen_groups, visibility
 
 MEMBERS_AT_ONCE = 1_000

@@ -9,7 +9,20 @@ from typing import Any, NoReturn
 
 import orjson
 from scim2_models import InvalidValueException, NotFoundException, UniquenessException
-from sqlalchemy import ColumnElement, Integer, Update, bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Update,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from scim_server.protocol.catalog import ResourceDefinition
@@ -17,12 +30,13 @@ from scim_server.protocol.comparison import attribute_key, comparison_key, fold_
 from scim_server.protocol.documents import Document, display_of
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
+from scim_server.store.columns import MAX_KEY_BYTES, Moment
 from scim_server.store.emails import email_keys
 from scim_server.store.id_sets import id_list, is_listed
 from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_column, groups_of, members_of, read_groups
 from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant
-from scim_server.store.tables import MAX_KEY_BYTES, memberships, resources, tombstones
+from scim_server.store.tables import memberships, resources, tombstones
 from scim_server.store.trail import count, keep_emails, write_with
 from scim_server.store.visibility import seen_groups, visibility, visible_groups
 
@@ -227,6 +241,10 @@ def insert_resource(
         # A group belongs to the connection that pushed it, which alone sees it.
         "namespace": (tenant.connection_id or "") if definition.is_group else "",
         **_content(document, definition, active),
+        # What a connection pushes is a team, whatever its name: only the organization itself makes it more.
+        "kind": "team" if definition.is_group else None,
+        # Who has no access from the beginning has had none.
+        "state": ("active" if active else "contact") if definition.is_user else None,
         "version": 1,
         "created_at": tenant.now,
         "modified_at": tenant.now,
@@ -388,19 +406,36 @@ def _removable(limited: bool) -> Prepared:
     return Prepared(found.with_for_update())
 
 
+_ACTIVE = bindparam("active", type_=Boolean)
+_STATE = case(
+    (resources.c.state.is_(None), resources.c.state),
+    (_ACTIVE.is_(True), literal_column("'active'")),
+    (resources.c.state == literal_column("'active'"), literal_column("'suspended'")),
+    else_=resources.c.state,
+)
+"""The state of a member whose ``active`` is written."""
+_ACCESS_ENDED_AT = case(
+    (resources.c.active.is_(True) & _ACTIVE.is_(False), bindparam("modified_at", type_=Moment)),
+    else_=resources.c.access_ended_at,
+)
+
+
 def _writing(*names: str) -> Update:
-    """Return the statement that writes these columns of one resource."""
+    """Return the statement that writes these columns of one resource, and what follows from its ``active``."""
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    if "active" in names:
+        values |= {"state": _STATE, "access_ended_at": _ACCESS_ENDED_AT}
     return (
         update(resources)
         .where(resources.c.org_id == bindparam("of_org"), resources.c.id == bindparam("of_id"))
-        .values({name: bindparam(name) for name in names})
+        .values(values)
     )
 
 
 _STAMPS = ("version", "modified_at", "changed_by")
 _CONTENT = ("document", "folded", "active", "display", "unique_key", "external_id")
 _INSERTED = (
-    *("org_id", "id", "resource_type", "namespace", *_CONTENT),
+    *("org_id", "id", "resource_type", "namespace", "kind", "state", *_CONTENT),
     *("version", "created_at", "modified_at", "created_by", "changed_by", "managed_by"),
 )
 _INSERTION = insert(resources).values({name: bindparam(name) for name in _INSERTED})

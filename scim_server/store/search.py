@@ -13,12 +13,13 @@ from scim_server.protocol.comparison import fixed_width, read_date_time
 from scim_server.protocol.cursors import Position
 from scim_server.protocol.queries import Query
 from scim_server.protocol.replies import StoredResource
+from scim_server.store.columns import Moment
 from scim_server.store.filters import filter_condition, is_by_key
 from scim_server.store.lookups import is_lookup, look_up, total_of
 from scim_server.store.resources import COMPUTED_ID, SHOWN, in_scope, stored_resource, with_related
 from scim_server.store.session import Tenant
 from scim_server.store.sorting import sort_value
-from scim_server.store.tables import Moment, resources
+from scim_server.store.tables import resources
 
 Definitions = tuple[ResourceDefinition, ...]
 
