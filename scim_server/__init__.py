@@ -62,7 +62,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.strict_slashes = False
     site = app.extensions[extension_key()] = Site(
         store=open_settings_store(settings),
-        portals=load_portals(settings.portals_dir),
         digest_key=DigestKey.derive(settings.secret_key, settings.previous_secret_key),
         cursor_key=CursorKey.derive(settings.secret_key, settings.previous_secret_key),
         answer_key=AnswerKey.derive(settings.secret_key),
@@ -102,6 +101,7 @@ def open_settings_store(settings: Settings) -> Store:
     return open_store(
         settings.database_url,
         load_catalog(settings.schemas_dir),
+        load_portals(settings.portals_dir),
         pool_size=settings.pool_size,
         busy_timeout_ms=settings.busy_timeout_ms,
         statement_timeout_ms=settings.statement_timeout_ms,

@@ -17,7 +17,8 @@ class Edge:
     """One step from a member or a group to a group above: a membership, or what a mapping makes of it.
 
     ``mapping_id`` is None for a membership; ``mapped_from`` is what the connection says, as it was given.
-    ``template`` and ``own_permissions`` are those of a group that is a role.
+    ``template`` and ``own_permissions`` are those of a group that is a role. ``is_deputy`` says that the member has it
+    in place of an administrator.
     """
 
     member_id: str
@@ -31,6 +32,7 @@ class Edge:
     mapping_id: str | None = None
     mapped_from: str | None = None
     connection_name: str | None = None
+    is_deputy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
     literal_column,
     null,
     or_,
@@ -36,8 +35,8 @@ from scim_server.store.tables import assignments, connections, mappings, members
 _ORG: BindParameter[str] = bindparam("org_id", type_=Key)
 
 
-def edges_of(tenant: Tenant, member_id: str) -> tuple[State, list[Edge]] | None:
-    """Return the state of a member and every step at and above them; None where there is no such member."""
+def edges_of(tenant: Tenant, member_id: str) -> tuple[State | None, list[Edge]] | None:
+    """Return the state of a member, None for a team, and every step at and above; None where there is nobody."""
     rows = _edges_of(tenant.db.dialect.name).all(tenant.db, org_id=tenant.org_id, member_id=member_id)
     if not rows:
         return None
@@ -52,8 +51,7 @@ def _edges_of(dialect: str) -> Prepared:
     user = resources.alias("member_row")
     shown = _shown(edges).subquery("shown")
     found = select(user.c.state, *shown.c).select_from(user.outerjoin(shown, true()))
-    of_type = user.c.resource_type.concat(literal_column("''")) == literal_column("'User'")
-    return Prepared(found.where(user.c.org_id == _ORG, user.c.id == bindparam("member_id"), of_type))
+    return Prepared(found.where(user.c.org_id == _ORG, user.c.id == bindparam("member_id")))
 
 
 def _steps(dialect: str, member_id: ColumnElement[str]) -> CTE:
@@ -201,9 +199,3 @@ def _below(tenant: Tenant, group_ids: Sequence[str]) -> CTE:
     return below.union(
         select(nested.c.member_id).join(below, and_(nested.c.org_id == org_id, nested.c.group_id == below.c.member_id))
     )
-
-
-def is_role(tenant: Tenant, group_id: str) -> bool:
-    """Return whether a group is a role of the organization."""
-    held = exists().where(roles.c.org_id == tenant.org_id, roles.c.group_id == group_id)
-    return bool(tenant.db.scalar(select(held)))

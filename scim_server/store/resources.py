@@ -30,11 +30,13 @@ from scim_server.protocol.comparison import attribute_key, comparison_key, fold_
 from scim_server.protocol.documents import Document, display_of
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
+from scim_server.protocol.role_values import role_keys
 from scim_server.store.columns import MAX_KEY_BYTES, Moment
 from scim_server.store.emails import email_keys
 from scim_server.store.id_sets import id_list, is_listed
 from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_column, groups_of, members_of, read_groups
 from scim_server.store.prepared import Prepared
+from scim_server.store.role_values import keep_role_values
 from scim_server.store.session import Tenant
 from scim_server.store.tables import memberships, resources, tombstones
 from scim_server.store.trail import count, keep_emails, write_with
@@ -276,6 +278,8 @@ def insert_resource(
     count(tenant, definition.name, values["namespace"], created=1)
     if addresses := email_keys(values["folded"]):
         keep_emails(tenant, resource_id, addresses, is_new=True)
+    if definition.is_user and document.get("roles"):
+        keep_role_values(tenant, resource_id, role_keys(document))
     with _unique(definition, document):
         if at_once:
             write_with(tenant, _INSERT_AT_ONCE, values)
@@ -334,8 +338,11 @@ def _state_values(
 ) -> dict[str, Any]:
     """Return what is written of a new state; the e-mail addresses, where they differ, are left for the end."""
     content = _content(document, definition, active)
-    if orjson.loads(old.document).get("emails") != document.get("emails"):
+    former = orjson.loads(old.document)
+    if former.get("emails") != document.get("emails"):
         keep_emails(tenant, old.id, email_keys(content["folded"]))
+    if definition.is_user and former.get("roles") != document.get("roles"):
+        keep_role_values(tenant, old.id, role_keys(document))
     stamps = {"version": old.version + 1, "modified_at": tenant.now, "changed_by": tenant.author}
     return {"of_org": tenant.org_id, "of_id": old.id, **content, **stamps}
 

@@ -1,7 +1,6 @@
 """What the views of an app share: its settings, its store, its keys."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -9,7 +8,6 @@ from flask import current_app
 
 from scim_server.protocol.cursors import CursorKey
 from scim_server.protocol.idempotency import AnswerKey
-from scim_server.protocol.portals import PortalProfile
 from scim_server.store.health import RequestCounts
 from scim_server.store.session import Store
 from scim_server.store.tokens import DigestKey
@@ -43,7 +41,6 @@ class Site:
     """One running server; ``base_url`` is None where it follows from the request's host."""
 
     store: Store
-    portals: Mapping[str, PortalProfile]
     digest_key: DigestKey
     cursor_key: CursorKey
     answer_key: AnswerKey
