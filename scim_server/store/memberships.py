@@ -42,7 +42,7 @@ from scim_server.store.filters import member_condition
 from scim_server.store.id_sets import id_list, is_listed
 from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant
-from scim_server.store.tables import Key, memberships, resources
+from scim_server.store.tables import Key, computed, memberships, resources
 from scim_server.store.visibility import seen_groups, visibility
 
 MEMBERS_AT_ONCE = 1_000
@@ -226,7 +226,7 @@ def _add(tenant: Tenant, group_id: str, ids: Sequence[str]) -> list[str]:
     limits = visibility(tenant)
     values = {"org_id": tenant.org_id, "ids": id_list(tenant, ids), **limits}
     kinds = tuple(sorted(group.attributes["members"].sub_attributes["$ref"].reference_types))
-    found = {row[0] for row in _candidates(tenant.db.dialect.name, bool(limits), kinds).all(tenant.db, **values)}
+    found = {row[0] for row in candidates(tenant.db.dialect.name, bool(limits), kinds).all(tenant.db, **values)}
     missing = [identifier for identifier in ids if identifier not in found]
     if missing:
         raise InvalidValueException(
@@ -239,10 +239,11 @@ def _add(tenant: Tenant, group_id: str, ids: Sequence[str]) -> list[str]:
 
 
 @cache
-def _candidates(dialect: str, limited: bool, kinds: tuple[str, ...]) -> Prepared:
+def candidates(dialect: str, limited: bool, kinds: tuple[str, ...]) -> Prepared:
     """Return the statement that finds which ids can be members, and keeps those from being deleted."""
-    of_kind = [resources.c.resource_type == kind for kind in kinds if kind != "Group"]
-    a_group = (resources.c.resource_type == "Group") & seen_groups(limited, resources)
+    resource_type = computed(resources.c.resource_type)
+    of_kind = [resource_type == kind for kind in kinds if kind != "Group"]
+    a_group = (resource_type == "Group") & seen_groups(limited, resources, by_key=True)
     return Prepared(
         select(resources.c.id)
         .where(
