@@ -282,7 +282,7 @@ def _remove(tenant: Tenant, group_id: str, ids: Sequence[str], *, others: bool =
 
 @cache
 def _removal(dialect: str, others: bool) -> Prepared:
-    listed = is_listed(dialect, memberships.c.member_id, "ids")
+    listed = is_listed(dialect, memberships.c.member_id, "ids", each_anew=others)
     return Prepared(
         delete(memberships)
         .where(
