@@ -28,6 +28,7 @@ class Settings:
     access_token_lifetime_s: int
     base_url: str | None
     schemas_dir: Path | None
+    portals_dir: Path | None
     max_body_bytes: int
     pool_size: int
     busy_timeout_ms: int
@@ -60,9 +61,6 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     base_url = environ.get("SCIM_SERVER_BASE_URL") or None
     if base_url is not None and not base_url.startswith(("http://", "https://")):
         raise SettingError("SCIM_SERVER_BASE_URL must start with https:// or http://, such as https://portal.example")
-    schemas_dir = environ.get("SCIM_SERVER_SCHEMAS_DIR")
-    if schemas_dir and not Path(schemas_dir).is_dir():
-        raise SettingError(f"SCIM_SERVER_SCHEMAS_DIR must be a directory of .json files, not {schemas_dir!r}")
     log_format = environ.get("SCIM_SERVER_LOG_FORMAT") or "json"
     if log_format not in LOG_FORMATS:
         raise SettingError(f"SCIM_SERVER_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}, not {log_format!r}")
@@ -73,7 +71,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         previous_secret_key=previous_secret_key,
         access_token_lifetime_s=_integer(environ, "SCIM_SERVER_ACCESS_TOKEN_LIFETIME_S", 3_600, 3_600, 21_600),
         base_url=base_url.rstrip("/") if base_url else None,
-        schemas_dir=Path(schemas_dir) if schemas_dir else None,
+        schemas_dir=_directory(environ, "SCIM_SERVER_SCHEMAS_DIR", ".json"),
+        portals_dir=_directory(environ, "SCIM_SERVER_PORTALS_DIR", ".toml"),
         max_body_bytes=_integer(environ, "SCIM_SERVER_MAX_BODY_BYTES", 10 * 1024 * 1024, 1_024),
         pool_size=_integer(environ, "SCIM_SERVER_POOL_SIZE", threads, 1),
         busy_timeout_ms=_integer(environ, "SCIM_SERVER_BUSY_TIMEOUT_MS", 5_000, 1),
@@ -120,6 +119,13 @@ def _integer(environ: Mapping[str, str], name: str, default: int, minimum: int, 
         accepted = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
         raise SettingError(f"{name} must be a whole number {accepted}, not {text!r}")
     return int(text)
+
+
+def _directory(environ: Mapping[str, str], name: str, suffix: str) -> Path | None:
+    text = environ.get(name)
+    if text and not Path(text).is_dir():
+        raise SettingError(f"{name} must be a directory of {suffix} files, not {text!r}")
+    return Path(text) if text else None
 
 
 def _addresses(environ: Mapping[str, str], name: str, default: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from scim_server import create_app
+from scim_server import create_app, load_portals
 from scim_server.actions.organizations import create_connection, create_organization
 from scim_server.actions.tokens import issue_token, revoke
 from scim_server.config import read_settings
@@ -65,7 +65,7 @@ def opened(
     database: Database, catalog: Catalog, clock: Callable[[], datetime] = utc_now, **options: Any
 ) -> Iterator[Store]:
     """Have a store on a database, without an app around it; its pool is closed after."""
-    store = open_store(database.app_url, catalog, clock=clock, **options)
+    store = open_store(database.app_url, catalog, load_portals(), clock=clock, **options)
     try:
         yield store
     finally:

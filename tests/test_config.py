@@ -20,7 +20,8 @@ def test_a_secret_key_is_all_that_must_be_set() -> None:
 
 def test_an_empty_variable_is_one_that_is_not_set() -> None:
     """Compose files and charts write the variables they have no value for."""
-    names = [f"SCIM_SERVER_{name}" for name in ("DATABASE_URL", "BASE_URL", "SCHEMAS_DIR", "WORKERS", "LOG_FORMAT")]
+    unset = ("DATABASE_URL", "BASE_URL", "SCHEMAS_DIR", "PORTALS_DIR", "WORKERS", "LOG_FORMAT")
+    names = [f"SCIM_SERVER_{name}" for name in unset]
     assert read_settings({**SECRET_KEY, **dict.fromkeys(names, "")}) == read_settings(SECRET_KEY)
 
 
@@ -121,11 +122,13 @@ def test_the_base_url_is_http_and_loses_its_slash() -> None:
         read_settings({**SECRET_KEY, "SCIM_SERVER_BASE_URL": "portal.example"})
 
 
-def test_the_directory_of_schemas_must_be_there(tmp_path: Path) -> None:
-    """A typing error in its path must not mean no extension."""
-    assert read_settings({**SECRET_KEY, "SCIM_SERVER_SCHEMAS_DIR": str(tmp_path)}).schemas_dir == tmp_path
-    with pytest.raises(SettingError, match=r"SCIM_SERVER_SCHEMAS_DIR must be a directory"):
-        read_settings({**SECRET_KEY, "SCIM_SERVER_SCHEMAS_DIR": str(tmp_path / "missing")})
+@pytest.mark.parametrize(("name", "files"), [("SCHEMAS_DIR", ".json"), ("PORTALS_DIR", ".toml")])
+def test_a_directory_must_be_there(tmp_path: Path, name: str, files: str) -> None:
+    """A typing error in its path must not mean no extension, or no portal of the operator's own."""
+    settings = read_settings({**SECRET_KEY, f"SCIM_SERVER_{name}": str(tmp_path)})
+    assert getattr(settings, name.lower()) == tmp_path
+    with pytest.raises(SettingError, match=rf"SCIM_SERVER_{name} must be a directory of {files} files"):
+        read_settings({**SECRET_KEY, f"SCIM_SERVER_{name}": str(tmp_path / "missing")})
 
 
 def test_logs_are_json_or_text() -> None:

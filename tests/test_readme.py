@@ -191,7 +191,7 @@ def test_the_table_of_settings_has_the_defaults(monkeypatch: pytest.MonkeyPatch)
     for name in ("bind", "forwarded_allow_ips"):
         assert told[name] == configuration[name], name
     assert (told["pool_size"], settings.pool_size) == ("SCIM_SERVER_THREADS", settings.threads)
-    assert (settings.base_url, settings.schemas_dir) == (None, None)
+    assert (settings.base_url, settings.schemas_dir, settings.portals_dir) == (None, None, None)
 
 
 def test_the_tables_of_profiles_and_tolerances_are_complete() -> None:

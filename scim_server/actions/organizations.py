@@ -9,9 +9,11 @@ from zoneinfo import available_timezones
 
 from scim2_models import ConflictException, NotFoundException
 
-from scim_server.actions.resources import check_version
+from scim_server.actions.portals import ensure_roles, portal_named
+from scim_server.protocol.portals import DEFAULT_PORTAL
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
+from scim_server.protocol.replies import check_version
 from scim_server.store.connections import (
     ConnectionRecord,
     find_connection,
@@ -23,7 +25,7 @@ from scim_server.store.organizations import (
     Organization,
     find_organization,
     insert_organization,
-    lock_organization,
+    own_organization,
     update_organization,
 )
 from scim_server.store.session import (
@@ -75,8 +77,9 @@ def create_organization(
     actor_id: str,
     time_zone: str = "UTC",
     language: str = "en",
+    portal: str = DEFAULT_PORTAL,
 ) -> Organization:
-    """Create an organization with its ``default`` connection, which has the lenient profile.
+    """Create an organization with the roles of its portal profile, and its lenient connection ``default``.
 
     :raises ValueError: When the slug is no slug, or taken, or another value is none that is accepted.
     """
@@ -86,13 +89,15 @@ def create_organization(
         )
     values = _checked({"name": name, "time_zone": time_zone, "language": language})
     organization = Organization(
-        new_id(), slug, values["name"], "active", platform.now, values["time_zone"], values["language"]
+        new_id(), slug, values["name"], "active", platform.now, values["time_zone"], values["language"], portal
     )
-    insert_organization(platform, organization)
     tenant = enter(platform, store, Credentials(organization.id, Actor("operator", actor_id)))
-    changes = {key: {"to": value} for key, value in {"slug": slug, **values}.items()}
+    profile = portal_named(tenant, portal)
+    insert_organization(platform, organization)
+    changes = {key: {"to": value} for key, value in {"slug": slug, **values, "portal": portal}.items()}
     record(tenant, "organization.create", "Organization", organization.id, changes)
     create_connection(tenant, DEFAULT_CONNECTION, "lenient")
+    ensure_roles(tenant, profile, language)
     write_end(tenant)
     return organization
 
@@ -135,7 +140,7 @@ def _change(tenant: Tenant, action: str, changes: Mapping[str, Any], if_match: s
 
 
 def _locked(tenant: Tenant) -> Organization:
-    organization = lock_organization(tenant)
+    organization = own_organization(tenant, lock=True)
     if organization is None:
         raise NotFoundException(detail="the organization was deleted")
     return organization

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from scim2_models import InvalidValueException, PreconditionFailedException
+from scim2_models import InvalidValueException
 
+from scim_server.actions.portals import portal_of
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import prepared_password
 from scim_server.protocol.documents import KEPT, Document, Parts, read_resource, split, with_schemas
@@ -19,11 +20,13 @@ from scim_server.protocol.patch import Patch, read_patch
 from scim_server.protocol.profiles import Leniences
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING
-from scim_server.protocol.replies import StoredResource, row_versions
+from scim_server.protocol.replies import StoredResource, check_version
 from scim_server.protocol.writes import apply_writes, keep_immutable, same_documents
+from scim_server.store.groups import OWN_NAMESPACES, find_group, get_group, move_group
 from scim_server.store.memberships import apply_step
 from scim_server.store.passwords import clear_password, digest_password, set_password
 from scim_server.store.resources import (
+    GroupPlace,
     LockedResource,
     as_stored,
     delete_resource,
@@ -136,7 +139,7 @@ def create_at_once(
     store: Store, credentials: Credentials, definition: ResourceDefinition, parts: Parts
 ) -> StoredResource | None:
     """Do what :func:`create` does in one statement, a transaction of its own; None where it takes several."""
-    if parts.members or isinstance(parts.password, str) or not store.writes_at_once:
+    if parts.members or isinstance(parts.password, str) or parts.document.get("roles") or not store.writes_at_once:
         return None
 
     def action(tenant: Tenant) -> StoredResource | None:
@@ -265,7 +268,7 @@ def change_at_once(
             verb, (old, state) = "replace", _replaced(read, asked, definition)
         else:
             verb, (old, state) = "patch", _patched(read, asked, definition, leniences)
-        if state.password is not KEPT:
+        if state.password is not KEPT or old.get("roles") != state.document.get("roles"):
             return None
         if read.active == state.active and same_documents(old, state.document):
             return read
@@ -282,13 +285,37 @@ def delete(tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_
     :raises NotFoundException: When there is no such resource.
     :raises PreconditionFailedException: When ``if_match`` names another version.
     """
+    if definition.is_group and _is_granted(tenant, resource_id):
+        _give_back(tenant, definition, resource_id, if_match)
+        return
     locked = delete_resource(tenant, definition, resource_id)
     check_version(locked.version, if_match)
-    if definition.is_user and tenant.provisioning.on_delete == "soft":
+    if definition.is_user and (
+        tenant.provisioning.on_delete == "soft" or portal_of(tenant).policy.deletion == "archive"
+    ):
         insert_tombstone(tenant, definition, locked)
     unique = definition.unique_attribute
     changes = {unique.name: {"from": orjson.loads(locked.document).get(unique.name)}} if unique else {}
     record(tenant, _verb(definition, "delete"), definition.name, resource_id, changes)
+
+
+def _is_granted(tenant: Tenant, group_id: str) -> bool:
+    """Return whether the connection that acts fills a group that the organization made."""
+    if tenant.connection_id is None:
+        return False
+    group = find_group(tenant, group_id)
+    return group is not None and group.connection_id == tenant.connection_id and not group.is_pushed
+
+
+def _give_back(tenant: Tenant, definition: ResourceDefinition, group_id: str, if_match: str | None) -> None:
+    """Let a connection delete what it was granted for itself alone: the group stays, empty, the organization's."""
+    locked = _locked(tenant, definition, group_id, if_match)
+    _, removed = apply_step(tenant, group_id, ReplaceMembers(()))
+    group = get_group(tenant, group_id)
+    move_group(tenant, group, GroupPlace(group.kind, OWN_NAMESPACES[group.kind]))
+    changes = {"connection": {"from": group.connection_id, "to": None}}
+    record(tenant, "group.grant", definition.name, group_id, changes, removed=removed)
+    touch_resource(tenant, locked, at_once=False)
 
 
 def _locked(
@@ -297,18 +324,6 @@ def _locked(
     locked = lock_resource(tenant, definition, resource_id, joining)
     check_version(locked.version, if_match)
     return locked
-
-
-def check_version(version: int, if_match: str | None) -> None:
-    """Check ``If-Match`` (RFC 7644 §3.14) against the version of a row that is locked, so nothing comes between.
-
-    :raises PreconditionFailedException: When it names another version.
-    """
-    versions = row_versions(if_match) if if_match is not None else None
-    if versions is not None and version not in versions:
-        raise PreconditionFailedException(
-            detail="the resource has changed since that version; read it again, then send the change"
-        )
 
 
 def _store(

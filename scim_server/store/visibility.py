@@ -2,8 +2,8 @@
 
 from sqlalchemy import ColumnElement, FromClause, bindparam, true
 
+from scim_server.store.columns import computed
 from scim_server.store.session import Tenant
-from scim_server.store.tables import computed
 
 
 def visible_groups(tenant: Tenant, table: FromClause) -> ColumnElement[bool]:

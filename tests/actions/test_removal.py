@@ -11,9 +11,10 @@ from scim_server.actions.clients import Registration, create_client
 from scim_server.actions.organizations import change_connection
 from scim_server.actions.removal import delete_organization
 from scim_server.store import removal
+from scim_server.store.columns import metadata
 from scim_server.store.grants import AuthorizationCode, insert_code, take_assertion
 from scim_server.store.session import Actor, Credentials, Store, Tenant, begin
-from scim_server.store.tables import metadata, organizations, resources
+from scim_server.store.tables import organizations, resources
 from tests.api import api_client
 from tests.directory import KEY, Client, contents, new_client, new_organization, site_of, unique
 

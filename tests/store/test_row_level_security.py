@@ -13,9 +13,10 @@ from sqlalchemy.exc import ProgrammingError
 from scim_server.actions.grants import accept_assertion, consent
 from scim_server.actions.organizations import create_connection
 from scim_server.protocol.catalog import Catalog
+from scim_server.store.columns import metadata
 from scim_server.store.health import RequestCounts
 from scim_server.store.session import Store, begin, begin_platform, begin_snapshot
-from scim_server.store.tables import TENANT_TABLES, connections, metadata
+from scim_server.store.tables import TENANT_TABLES, connections
 from tests.databases import Database, only_postgresql
 from tests.directory import KEY, Client, Organization, new_client, new_organization, opened, running_app, unique
 from tests.statements import guarded

@@ -1,0 +1,154 @@
+"""Who acts and what they may give: nobody gives what is not theirs to give, and nobody gains by what they do.
+
+A token of the portal acts for the organization, and is bound by its rules alone. For a ``member`` it acts as they do.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from scim2_models import ConflictException, ForbiddenException, NotFoundException
+
+from scim_server.actions.portals import organization_of, portal_of
+from scim_server.protocol.lifecycle import State
+from scim_server.protocol.permissions import (
+    Edge,
+    Holding,
+    authority_of,
+    effective,
+    exceeding,
+    holdings_of,
+)
+from scim_server.protocol.portals import MANAGE_MEMBERS, Permissions, PortalProfile
+from scim_server.store.organizations import Organization, own_organization
+from scim_server.store.permissions import edges_of, list_holders
+from scim_server.store.roles import role_ids_of
+from scim_server.store.session import Tenant
+
+_SHOWN = 20
+
+
+def holdings(tenant: Tenant, profile: PortalProfile, organization: Organization, member_id: str) -> tuple[Holding, ...]:
+    """Return the roles and customer groups of a member who has access; who has none has nothing.
+
+    The deputy has the administrator's seat while nobody else has it.
+    """
+    return holdings_with_state(tenant, profile, organization, member_id)[1]
+
+
+def holdings_with_state(
+    tenant: Tenant, profile: PortalProfile, organization: Organization, member_id: str
+) -> tuple[State, tuple[Holding, ...]]:
+    """Return the state of a member beside their :func:`holdings`.
+
+    :raises NotFoundException: When the organization has no member of that id.
+    """
+    state, edges = edges_of(tenant, member_id) or (None, [])
+    if state is None:
+        raise NotFoundException(detail=f"there is no member {member_id[:100]!r}")
+    if state != "active":
+        return state, ()
+    edges += _deputy_edges(tenant, profile, organization, member_id)
+    return state, holdings_of(member_id, edges, profile)
+
+
+def _deputy_edges(tenant: Tenant, profile: PortalProfile, organization: Organization, member_id: str) -> list[Edge]:
+    """Return the step to the administrator's role that a deputy has while no administrator has access."""
+    if organization.deputy_id != member_id or administrators(tenant, profile, limit=1):
+        return []
+    key = next(key for key, role in profile.roles.items() if role.administrator)
+    return [
+        Edge(member_id, role_id, None, "role", _name_of(profile, key, organization), None, template=key, is_deputy=True)
+        for role_id in role_ids_of(tenant, [key])
+    ]
+
+
+def _name_of(profile: PortalProfile, key: str, organization: Organization) -> str:
+    names = profile.roles[key].name
+    return names.get(organization.language) or next(iter(names.values()))
+
+
+def administrators(
+    tenant: Tenant, profile: PortalProfile, *, limit: int | None = None
+) -> list[tuple[str, str | None, str]]:
+    """Return the members with access who have a role with the administrator's seat: id, display and state."""
+    templates = [key for key, role in profile.roles.items() if role.administrator]
+    role_ids = role_ids_of(tenant, templates)
+    return [*list_holders(tenant, role_ids, only_active=True, limit=limit)] if role_ids else []
+
+
+def seat_is_held(tenant: Tenant, profile: PortalProfile, organization: Organization) -> bool:
+    """Return whether an administrator has access, or else the deputy."""
+    if administrators(tenant, profile, limit=1):
+        return True
+    if organization.deputy_id is None:
+        return False
+    found = edges_of(tenant, organization.deputy_id)
+    return found is not None and found[0] == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What bounds who acts, while the organization's row is held; ``held`` is None for one who acts for all of it."""
+
+    profile: PortalProfile
+    organization: Organization
+    held: tuple[Holding, ...] | None
+
+    def give(self, permissions: Permissions) -> None:
+        """Check that who acts may give permissions.
+
+        :raises ForbiddenException: When one is neither theirs nor theirs to give.
+        """
+        beyond = () if self.held is None else exceeding(permissions, authority_of(self.held, self.profile))
+        if beyond:
+            detail = f"you may not give {', '.join(beyond)}: you neither have it nor a role that gives it to others"
+            raise ForbiddenException(detail=detail)
+
+
+@contextmanager
+def guarded(tenant: Tenant, needed: str | None = MANAGE_MEMBERS) -> Iterator[Guard]:
+    """Do what changes who may do what inside; it is undone where it breaks a rule that nobody may break.
+
+    That is to gain by what one does, and to leave the administrator's seat empty. The organization's row is held
+    from the beginning, so that two who do so at once do not both look before either writes.
+
+    :param needed: The permission that a member needs for it, if any.
+    :raises ForbiddenException: When a member lacks it, or would gain.
+    :raises ConflictException: When nobody would have the administrator's seat any more.
+    """
+    organization = own_organization(tenant, lock=True)
+    if organization is None:
+        raise ConflictException(detail="the organization was deleted")
+    profile = portal_of(tenant, organization)
+    acting = tenant.actor.id if tenant.actor.kind == "member" else None
+    held = holdings(tenant, profile, organization, acting) if acting else None
+    if acting and needed and needed not in effective(held or (), profile):
+        require_permission(tenant, organization, needed)
+    was_held = seat_is_held(tenant, profile, organization)
+    yield Guard(profile, organization, held)
+    after = organization_of(tenant)
+    if acting:
+        holds = effective(holdings(tenant, profile, after, acting), profile)
+        if gained := exceeding(holds, effective(held or (), profile)):
+            raise ForbiddenException(detail=f"nobody changes their own rights: you would gain {', '.join(gained)}")
+    if was_held and not seat_is_held(tenant, profile, after):
+        raise ConflictException(
+            detail="this would leave the organization without an administrator who has access; name a deputy, give "
+            "another member the role, or have the operator approve a hand-over first"
+        )
+
+
+def require_permission(tenant: Tenant, organization: Organization, permission: str) -> None:
+    """Let a member go on who has a permission; who acts for the organization has them all.
+
+    :raises ForbiddenException: When they do not, with those to turn to.
+    """
+    if tenant.actor.kind != "member":
+        return
+    profile = portal_of(tenant, organization)
+    if permission in effective(holdings(tenant, profile, organization, tenant.actor.id), profile):
+        return
+    names = [display or identifier for identifier, display, _ in administrators(tenant, profile, limit=_SHOWN)]
+    ask = f"; ask an administrator: {', '.join(names)}" if names else ""
+    raise ForbiddenException(detail=f"this takes the permission {permission}{ask}")

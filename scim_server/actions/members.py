@@ -1,0 +1,219 @@
+"""Members as their organization manages them, under the rules of its portal profile."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+import orjson
+from scim2_models import (
+    ConflictException,
+    ForbiddenException,
+    InvalidValueException,
+    MutabilityException,
+)
+
+from scim_server.actions.authority import Guard, guarded
+from scim_server.actions.groups import change_members_of, check_holders, reachable
+from scim_server.actions.resources import create, delete, patch_resource
+from scim_server.protocol.catalog import ResourceDefinition
+from scim_server.protocol.documents import Document, Parts
+from scim_server.protocol.lifecycle import Event, next_state
+from scim_server.protocol.patch import Patch
+from scim_server.protocol.permissions import effective
+from scim_server.protocol.portals import MANAGE_MEMBERS, AccessOnCreation, PortalProfile, widest
+from scim_server.protocol.profiles import Leniences
+from scim_server.protocol.replies import StoredResource, check_version
+from scim_server.store.members import MemberRecord, get_member, set_state
+from scim_server.store.roles import RoleRecord, get_role, roles_of
+from scim_server.store.session import Tenant
+from scim_server.store.trail import record
+
+Access = Literal["invite", "grant", "none"]
+ACCESSES: tuple[Access, ...] = get_args(Access)
+_ON_CREATION: dict[AccessOnCreation, Access] = {"invitation": "invite", "automatic": "grant", "separate": "none"}
+
+
+def create_member(
+    tenant: Tenant,
+    definition: ResourceDefinition,
+    parts: Parts,
+    role_ids: Sequence[str] = (),
+    access: Access | None = None,
+) -> StoredResource:
+    """Create a member.
+
+    :param access: Whether they are invited, have access at once, or are a contact who has none; without, it is as the
+        portal's profile says.
+
+    :raises InvalidValueException: When an attribute is missing that the portal requires, or a role does not exist.
+    """
+    with guarded(tenant) as guard:
+        _check_required(guard.profile, parts.document)
+        access = access or _ON_CREATION[guard.profile.policy.access_on_creation]
+        stored = create(tenant, definition, replace(parts, active=access == "grant"))
+        if role_ids:
+            _set_roles(tenant, guard, stored.id, role_ids, None)
+    return stored
+
+
+def change_member(
+    tenant: Tenant,
+    definition: ResourceDefinition,
+    member_id: str,
+    patch: Patch,
+    if_match: str | None,
+    leniences: Leniences,
+) -> StoredResource:
+    """Change the attributes of a member, and whether they have access.
+
+    :raises MutabilityException: When their name changes, which the portal freezes.
+    :raises ForbiddenException: When a member changes of themselves what the portal does not leave to them.
+    :raises ConflictException: When the member would be the last administrator to have access, or a connection
+        provisions them and a member changes them.
+    """
+    is_own = _is_own(tenant, member_id)
+    with guarded(tenant, None if is_own else MANAGE_MEMBERS) as guard:
+        before = get_member(tenant, member_id, lock=True)
+        stored = patch_resource(tenant, definition, member_id, patch, if_match, leniences)
+        _check_change(tenant, guard, before, orjson.loads(stored.document))
+        if stored.active != (before.state == "active"):
+            if is_own:
+                raise ForbiddenException(detail="nobody changes their own access; ask another administrator")
+            next_state(before.state, "grant_access" if stored.active else "suspend")
+    return stored
+
+
+def _is_own(tenant: Tenant, member_id: str) -> bool:
+    """Return whether who acts is the member themselves."""
+    return tenant.actor.kind == "member" and tenant.actor.id == member_id
+
+
+def _check_change(tenant: Tenant, guard: Guard, before: MemberRecord, after: Document) -> None:
+    profile = guard.profile
+    _check_required(profile, after)
+    former = orjson.loads(before.document)
+    changed = {name for name in former.keys() | after.keys() if former.get(name) != after.get(name)} - {"schemas"}
+    frozen = changed & {"name", "displayName"}
+    if frozen and profile.policy.name_after_creation == "frozen":
+        raise MutabilityException(
+            detail=f"{min(frozen)} is frozen in the portal profile {profile.name}: delete the member and create another"
+        )
+    if tenant.actor.kind != "member" or not changed:
+        return
+    if before.managed_by is not None:
+        raise ConflictException(detail="an identity provider manages this member; change them there")
+    if _is_own(tenant, before.id) and MANAGE_MEMBERS not in effective(guard.held or (), profile):
+        kept = sorted(changed - profile.policy.self_edit)
+        if kept:
+            raise ForbiddenException(detail=f"the portal does not let members change {', '.join(kept)} of themselves")
+
+
+def _check_required(profile: PortalProfile, document: Document) -> None:
+    for path in profile.policy.required:
+        name, _, sub_attribute = path.partition(".")
+        value = document.get(name)
+        if not (value.get(sub_attribute) if sub_attribute and isinstance(value, dict) else value):
+            raise InvalidValueException(detail=f"{path} is required by the portal profile {profile.name}")
+
+
+def set_roles(tenant: Tenant, member_id: str, role_ids: Sequence[str], if_match: str | None = None) -> list[RoleRecord]:
+    """Give a member these roles, and none but these, of those given to them one by one; return them.
+
+    :raises ForbiddenException: When a member changes their own roles, or gives what they may not.
+    :raises ConflictException: When a connection fills one that would change, or the portal gives one role each.
+    :raises UniquenessException: When more would have a role than can.
+    """
+    if _is_own(tenant, member_id):
+        raise ForbiddenException(detail="nobody changes their own roles; ask another administrator")
+    with guarded(tenant) as guard:
+        return _set_roles(tenant, guard, member_id, role_ids, if_match)
+
+
+def _set_roles(
+    tenant: Tenant, guard: Guard, member_id: str, role_ids: Sequence[str], if_match: str | None
+) -> list[RoleRecord]:
+    check_version(get_member(tenant, member_id, lock=True).version, if_match)
+    wanted = {role_id: get_role(tenant, role_id) for role_id in dict.fromkeys(role_ids)}
+    held = {role.id: role for role in roles_of(tenant, member_id)}
+    joining, leaving = [each for each in wanted if each not in held], [each for each in held if each not in wanted]
+    for role in (*(wanted[each] for each in joining), *(held[each] for each in leaving)):
+        if role.connection_id is not None:
+            raise ConflictException(detail=f"a connection fills the role {role.display}; change who has it there")
+    profile = guard.profile
+    if profile.policy.roles_per_member == "one" and len(wanted) > 1:
+        raise ConflictException(detail=f"a member has one role in the portal profile {profile.name}")
+    guard.give(widest(*(reachable(tenant, profile, role_id) for role_id in joining)))
+    for role_id in sorted(joining + leaving):
+        change_members_of(
+            tenant, role_id, *(((member_id,) if role_id in moved else ()) for moved in (joining, leaving))
+        )
+    for role_id in joining:
+        check_seat_is_open(tenant, profile, wanted[role_id])
+        check_holders(tenant, profile, role_id)
+    return [wanted[each] for each in wanted]
+
+
+def check_seat_is_open(tenant: Tenant, profile: PortalProfile, role: RoleRecord) -> None:
+    """Check that a role may be given without the operator.
+
+    :raises ConflictException: When it is the seat of an administrator whom the operator validates.
+    """
+    template = profile.roles.get(role.template or "")
+    if template is None or not template.administrator or profile.policy.administrators != "one":
+        return
+    if tenant.actor.kind != "operator":
+        detail = f"the operator validates who has the role {role.display}: ask for it by a hand-over, with evidence"
+        raise ConflictException(detail=detail)
+
+
+def move(tenant: Tenant, member_id: str, event: Event, if_match: str | None = None) -> MemberRecord:
+    """Let an event happen to a member: see :mod:`scim_server.protocol.lifecycle`.
+
+    :raises ConflictException: When it cannot happen in their state, or the administrator's seat would be empty.
+    :raises ForbiddenException: When a member does it to themselves.
+    """
+    if _is_own(tenant, member_id):
+        raise ForbiddenException(detail="nobody changes their own access; ask another administrator")
+    with guarded(tenant):
+        member = get_member(tenant, member_id, lock=True)
+        check_version(member.version, if_match)
+        state = next_state(member.state, event)
+        if state == member.state:
+            return member
+        moved = set_state(tenant, member, state)
+        changes = {"state": {"from": member.state, "to": state}}
+        record(tenant, f"user.{event}", "User", member_id, changes)
+    return moved
+
+
+def leave(tenant: Tenant, member_id: str, if_match: str | None = None) -> MemberRecord:
+    """Let a member leave for good: their access ends first, then they are archived."""
+    member = get_member(tenant, member_id)
+    if member.state == "active":
+        move(tenant, member_id, "suspend", if_match)
+        if_match = None
+    return move(tenant, member_id, "archive", if_match)
+
+
+def remove_member(
+    tenant: Tenant, definition: ResourceDefinition, member_id: str, if_match: str | None, confirm: str | None
+) -> None:
+    """Remove a member, for good.
+
+    :param confirm: Their ``userName``, typed, where the portal asks for it.
+    :raises ForbiddenException: When the portal never deletes, or a member removes themselves.
+    :raises ConflictException: When the administrator's seat would be empty.
+    """
+    if _is_own(tenant, member_id):
+        raise ForbiddenException(detail="nobody removes themselves; ask another administrator")
+    with guarded(tenant) as guard:
+        policy = guard.profile.policy
+        user_name = orjson.loads(get_member(tenant, member_id).document).get("userName")
+        if policy.deletion == "archive":
+            raise ForbiddenException(detail="members are never deleted here; archive them, or erase who they are")
+        if policy.deletion == "suspend" and confirm != user_name:
+            raise InvalidValueException(
+                detail=f"confirm must be {user_name!r}, the userName of who is deleted for good; "
+                "suspending ends their access and keeps the record"
+            )
+        delete(tenant, definition, member_id, if_match)

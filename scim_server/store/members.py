@@ -1,0 +1,76 @@
+"""Members: users with their state, as the organization sees them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from scim2_models import NotFoundException
+from sqlalchemy import ColumnElement, select, update
+
+from scim_server.protocol.lifecycle import State
+from scim_server.store.resources import COMPUTED_TYPE
+from scim_server.store.session import Tenant
+from scim_server.store.tables import resources
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRecord:
+    """A user as the organization sees them; ``managed_by`` is the connection that provisions them."""
+
+    id: str
+    state: State
+    document: str
+    display: str | None
+    version: int
+    created_at: datetime
+    modified_at: datetime
+    created_by: str | None
+    changed_by: str | None
+    managed_by: str | None
+
+
+_COLUMNS = tuple(resources.c[name] for name in MemberRecord.__slots__)
+
+
+def get_member(tenant: Tenant, member_id: str, *, lock: bool = False) -> MemberRecord:
+    """Return a member.
+
+    :param lock: Whether the row is held until the transaction ends.
+    :raises NotFoundException: When the organization has none of that id.
+    """
+    found = select(*_COLUMNS).where(
+        resources.c.org_id == tenant.org_id, resources.c.id == member_id, COMPUTED_TYPE == "User"
+    )
+    row = tenant.db.execute(found.with_for_update(key_share=True) if lock else found).first()
+    if row is None:
+        raise NotFoundException(detail=f"there is no member {member_id[:100]!r}")
+    return MemberRecord(*row)
+
+
+def list_some(tenant: Tenant, *conditions: ColumnElement[bool], after: str, limit: int) -> Sequence[MemberRecord]:
+    """Return members in the order of their ids: those after an id that satisfy conditions on ``resources``."""
+    following = (resources.c.org_id == tenant.org_id, resources.c.resource_type == "User", resources.c.id > after)
+    page = select(*_COLUMNS).where(*following, *conditions).order_by(resources.c.id).limit(limit)
+    return [MemberRecord(*row) for row in tenant.db.execute(page)]
+
+
+def set_state(tenant: Tenant, member: MemberRecord, state: State) -> MemberRecord:
+    """Give a member whose row is held another state; ``active`` follows from it.
+
+    What was opened while they had access, such as a session, is closed for good when it ends.
+    """
+    if state == member.state:
+        return member
+    values = {
+        "state": state,
+        "active": state == "active",
+        "version": member.version + 1,
+        "modified_at": tenant.now,
+        "changed_by": tenant.author,
+    }
+    if member.state == "active":
+        values["access_ended_at"] = tenant.now
+    tenant.db.execute(
+        update(resources).where(resources.c.org_id == tenant.org_id, resources.c.id == member.id).values(values)
+    )
+    return replace(member, state=state, version=member.version + 1, modified_at=tenant.now, changed_by=tenant.author)
