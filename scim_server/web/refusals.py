@@ -52,7 +52,7 @@ def _sender(environ: dict[str, Any]) -> _Sender:
 
 
 class EarlyRefusals:
-    """WSGI middleware: refuses what Flask would refuse once more, in a third of the time.
+    """WSGI middleware: refuses what Flask would refuse once more, in a quarter of the time.
 
     Who sends ten times as much as it may takes the processor from its neighbours with refusals alone. Whatever is not
     certain goes on to Flask: the first request that is one too many, and any that the limit lets through.
