@@ -63,7 +63,7 @@ def ids(app: Flask, other: Client) -> dict[str, str]:
     role = api.read("roles")["items"][0]["id"]
     wanted = {"connection": "default", "source": "role", "value": MARK, "group": role}
     named = {"token": other.credentials.actor.id, "client": registered, "mapping": api.made("mappings", wanted)["id"]}
-    return {"connection": other.connection.id, "group": group, "member": user, **named}
+    return {"connection": other.connection.id, "group": group, "member": user, "tombstone": user, **named}
 
 
 @pytest.fixture
