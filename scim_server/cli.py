@@ -32,6 +32,7 @@ from scim_server.actions.removal import delete_organization
 from scim_server.actions.tokens import issue_token
 from scim_server.cli_credentials import client, key, token
 from scim_server.cli_delivery import mail, worker
+from scim_server.cli_members import member
 from scim_server.config import SettingError, read_database_url, read_settings
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE, Provisioning
@@ -322,5 +323,6 @@ def connection_show(org: str, name: str, as_json: bool) -> None:
 main.add_command(token)
 main.add_command(client)
 main.add_command(key)
+main.add_command(member)
 main.add_command(worker)
 main.add_command(mail)
