@@ -174,7 +174,9 @@ def move(tenant: Tenant, member_id: str, event: Event, if_match: str | None = No
     """
     if _is_own(tenant, member_id):
         raise ForbiddenException(detail="nobody changes their own access; ask another administrator")
-    with guarded(tenant):
+    # Who accepts, or starts, was given the seat before it was lost; an operator can give access back to who had it.
+    ends_recovery = event in ("accept", "start") or (event == "restore" and tenant.actor.kind == "operator")
+    with guarded(tenant, ends_recovery=ends_recovery):
         member = get_member(tenant, member_id, lock=True)
         check_version(member.version, if_match)
         state = next_state(member.state, event)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from scim_server.store.columns import Json, Key, Moment, metadata
+from scim_server.store.hand_over_tables import hand_overs
 
 organizations = Table(
     "organizations",
@@ -38,6 +39,10 @@ organizations = Table(
     Column("portal", Key, nullable=False, server_default="delegated"),
     # The member who has the administrator's seat while no administrator has access.
     Column("deputy_id", Key),
+    # A mailbox to turn to, shown in place of the addresses of the administrators.
+    Column("contact_email", Text),
+    # When an action first saw an administrator with access: without one after that, it is in recovery.
+    Column("seated_at", Moment),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("slug", name="uq_organizations_slug"),
@@ -485,6 +490,7 @@ TENANT_TABLES = (
     mappings,
     role_values,
     assignments,
+    hand_overs,
 )
 GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys)
 
