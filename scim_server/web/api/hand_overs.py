@@ -8,6 +8,7 @@ from typing import Any
 from scim2_models import NotFoundException
 
 from scim_server.actions.hand_overs import (
+    MAX_EVIDENCE_BYTES,
     approve_hand_over,
     attach_evidence,
     reject_hand_over,
@@ -66,10 +67,10 @@ def create_a_hand_over(call: Call) -> Reply:
 
     def action(tenant: Tenant) -> Reply:
         assert call.organization is not None
-        for name in ("to_member", "from_member"):
+        for name in {"to_member", "from_member"} & body.keys():
             with _member_named_in(f"/{name}"):
-                get_member(tenant, body[name]) if name in body else None
-        evidence = _evidence(body["evidence"]) if "evidence" in body else None
+                get_member(tenant, body[name])
+        evidence = _evidence(body["evidence"], "/evidence") if "evidence" in body else None
         asked = (body["to_member"], body.get("from_member"), body["reason"], evidence, body.get("role"))
         made = request_hand_over(tenant, *asked)
         return Reply(
@@ -88,8 +89,12 @@ def _member_named_in(pointer: str) -> Iterator[None]:
         raise BadFieldsException([{"pointer": pointer, "detail": exc.detail or ""}]) from exc
 
 
-def _evidence(body: Mapping[str, str]) -> Evidence:
-    return Evidence(body["name"], body["type"], base64.b64decode(body["content"]))
+def _evidence(body: Mapping[str, str], pointer: str = "") -> Evidence:
+    content = base64.b64decode(body["content"])
+    if len(content) > MAX_EVIDENCE_BYTES:
+        detail = f"must be a file of at most {MAX_EVIDENCE_BYTES} bytes"
+        raise BadFieldsException([{"pointer": f"{pointer}/content", "detail": detail}])
+    return Evidence(body["name"], body["type"], content)
 
 
 @operation("GET", _HAND_OVER, scope="members:read", permission=MANAGE_MEMBERS, answer=_ANSWER)
