@@ -61,6 +61,12 @@ def holdings_with_state(
     return state, holdings_of(member_id, edges, profile)
 
 
+def with_access(tenant: Tenant, profile: PortalProfile, member_id: str) -> Permissions:
+    """Return the permissions that a member has, or would have with access."""
+    _, edges = edges_of(tenant, member_id) or (None, [])
+    return effective(holdings_of(member_id, edges, profile), profile)
+
+
 def _deputy_edges(tenant: Tenant, profile: PortalProfile, organization: Organization, member_id: str) -> list[Edge]:
     """Return the step to the administrator's role that a deputy has while no administrator has access."""
     if organization.deputy_id != member_id or administrators(tenant, profile, limit=1):

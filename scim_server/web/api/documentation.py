@@ -28,6 +28,7 @@ _ARGUMENTS = {
     "client": "The id of the OAuth client.",
     "hand_over": "The id of the hand-over.",
     "mapping": "The id of the mapping.",
+    "tombstone": "The id of the member who was deleted.",
     "group": "The id of the group.",
     "member": "The id of the member.",
 }

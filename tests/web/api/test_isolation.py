@@ -8,11 +8,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from scim_server.actions.groups import create_group
-from scim_server.actions.hand_overs import request_hand_over
-from scim_server.actions.mappings import Wanted, create_mapping
 from scim_server.actions.tokens import issue_token
-from scim_server.store.hand_overs import Evidence
 from scim_server.store.session import begin
 from scim_server.web.api.operations import OPERATIONS, Operation
 from scim_server.web.problems import API_PREFIX
@@ -40,11 +36,11 @@ BODIES: dict[str, dict[str, object]] = {
     "create_a_group": {"attributes": {"displayName": "taken"}},
     "change_a_group": {"attributes": {"displayName": "taken"}},
     "add_members": {"members": [NOBODY]},
+    "create_a_mapping": {"connection": "default", "source": "role", "value": "taken", "group": NOBODY},
+    "preview_mappings": {"remove": NOBODY},
     "assign_an_object": {"object": "order:1", "assignees": [NOBODY]},
     "close_assignments_of_an_object": {"object": "order:1"},
     "hand_over_assignments": {"to": NOBODY},
-    "create_a_mapping": {"connection": "default", "source": "role", "value": "taken", "group": NOBODY},
-    "preview_mappings": {"create": {"connection": "default", "source": "role", "value": "taken", "group": NOBODY}},
     "create_a_hand_over": {"to_member": NOBODY, "reason": "taken"},
     "attach_the_evidence": {"name": "taken", "type": "text/plain", "content": "dGFrZW4="},
     "approve_a_hand_over": {},
@@ -53,6 +49,7 @@ BODIES: dict[str, dict[str, object]] = {
     "change_the_portal": {"portal": "archive"},
     "name_a_deputy": {"member": None},
 }
+QUERIES = {"check_a_permission": "?permission=members:manage"}
 
 
 @pytest.fixture
@@ -65,18 +62,18 @@ def other(app: Flask) -> Client:
 
 
 @pytest.fixture
-def ids(other: Client) -> dict[str, str]:
+def ids(app: Flask, other: Client) -> dict[str, str]:
     """What the paths of the API name in the other organization."""
     user, group = (other.read(f"/{endpoint}")["Resources"][0]["id"] for endpoint in ("Users", "Groups"))
     registered = register(other.organization, name=f"{MARK}-client").id
-    named = {"token": other.credentials.actor.id, "client": registered}
-    with begin(other.organization.store, other.organization.operator, write=True) as tenant:
-        customers = create_group(tenant, {"displayName": MARK}, "customerGroup").id
-        wanted = Wanted(other.connection.id, "role", MARK, customers)
-        named["mapping"] = create_mapping(tenant, wanted).id
-        evidence = Evidence(MARK, "text/plain", MARK.encode())
-        named["hand_over"] = request_hand_over(tenant, user, None, MARK, evidence).id
-    return {"connection": other.connection.id, "group": group, "member": user, **named}
+    api = api_client(app, "org:admin", organization=other.organization)
+    role = api.read("roles")["items"][0]["id"]
+    wanted = {"connection": "default", "source": "role", "value": MARK, "group": role}
+    named = {"token": other.credentials.actor.id, "client": registered, "mapping": api.made("mappings", wanted)["id"]}
+    evidence = {"name": MARK, "type": "text/plain", "content": "eg=="}
+    asked = {"to_member": user, "reason": MARK, "evidence": evidence}
+    named["hand_over"] = api.made("hand-overs", asked)["id"]
+    return {"connection": other.connection.id, "group": group, "member": user, "tombstone": user, **named}
 
 
 @pytest.fixture
@@ -94,7 +91,7 @@ def _answers(client: ApiClient, organization: str, ids: dict[str, str]) -> Itera
         body = BODIES[each.name] if each.body is not None else None
         if each.name == "delete_an_organization":
             body = {"confirm": organization}
-        yield each, client.send(each.method, path, body)
+        yield each, client.send(each.method, f"{path}{QUERIES.get(each.name, '')}", body)
 
 
 @pytest.mark.parametrize("named_by", ["slug", "id"])
