@@ -113,6 +113,13 @@ def _was_seated(tenant: Tenant, profile: PortalProfile, organization: Organizati
     return organization.seated_at is not None or had_access(tenant, role_ids_of(tenant, templates))
 
 
+def _heirs(tenant: Tenant, profile: PortalProfile) -> set[str]:
+    """Return who has an administrator's role and may yet get access, or has it; not those whose access has ended."""
+    templates = [key for key, role in profile.roles.items() if role.administrator]
+    holders = list_holders(tenant, role_ids_of(tenant, templates))
+    return {identifier for identifier, _, state in holders if state in ("contact", "invited", "active")}
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """What bounds who acts, while the organization's row is held; ``held`` is None for one who acts for all of it."""
@@ -155,6 +162,7 @@ def guarded(tenant: Tenant, needed: str | None = MANAGE_MEMBERS, *, ends_recover
         require_permission(tenant, organization, needed)
     was_held = seat_is_held(tenant, profile, organization)
     is_lost = not was_held and not ends_recovery and _was_seated(tenant, profile, organization)
+    heirs = _heirs(tenant, profile) if is_lost else set()
     yield Guard(profile, organization, held)
     after = organization_of(tenant)
     if acting:
@@ -164,7 +172,7 @@ def guarded(tenant: Tenant, needed: str | None = MANAGE_MEMBERS, *, ends_recover
     is_held = seat_is_held(tenant, profile, after)
     if was_held and not is_held:
         raise ConflictException(detail=EMPTY_SEAT)
-    if is_lost and is_held:
+    if is_lost and (is_held or _heirs(tenant, profile) - heirs):
         raise ConflictException(detail=IN_RECOVERY)
     if is_held and after.seated_at is None:
         mark_seated(tenant)

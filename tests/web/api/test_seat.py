@@ -269,6 +269,19 @@ def test_recovery_ends_by_the_operator_alone(delegated: Portal) -> None:
     assert not delegated.api.read("seat")["in_recovery"]
 
 
+def test_nobody_is_given_the_seat_for_later_while_it_is_lost(delegated: Portal) -> None:
+    """Neither who is invited or a contact now, nor who had it: recovery would end without the operator."""
+    invited = delegated.member("invited", access="invite")
+    lost(delegated)
+    role = {"roles": [ADMINISTRATOR]}
+    body = {"attributes": {"userName": "later", "name": {"givenName": "L", "familyName": "L"}}, **role}
+    for access in ("invite", "none"):
+        answer = delegated.api.post("members", {**body, "access": access})
+        assert "is in recovery" in problem_of(answer, 409)["detail"]
+    for member in (invited, delegated.member("contact", access="none")):
+        problem_of(delegated.api.send("PUT", f"members/{member}/roles", role), 409)
+
+
 def test_access_given_back_ends_recovery(delegated: Portal) -> None:
     """By the identity provider, or by the operator; not by the organization itself."""
     admin = delegated.member("admin", ADMINISTRATOR)
