@@ -68,6 +68,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     log_format = environ.get("SCIM_SERVER_LOG_FORMAT") or "json"
     if log_format not in LOG_FORMATS:
         raise SettingError(f"SCIM_SERVER_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}, not {log_format!r}")
+    schemas_dir, portals_dir = read_directories(environ)
     threads = _integer(environ, "SCIM_SERVER_THREADS", 3, 1)
     smtp_url, mail_from = _mail(environ)
     return Settings(
@@ -78,8 +79,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         base_url=base_url.rstrip("/") if base_url else None,
         smtp_url=smtp_url,
         mail_from=mail_from,
-        schemas_dir=_directory(environ, "SCIM_SERVER_SCHEMAS_DIR", ".json"),
-        portals_dir=_directory(environ, "SCIM_SERVER_PORTALS_DIR", ".toml"),
+        schemas_dir=schemas_dir,
+        portals_dir=portals_dir,
         max_body_bytes=_integer(environ, "SCIM_SERVER_MAX_BODY_BYTES", 10 * 1024 * 1024, 1_024),
         pool_size=_integer(environ, "SCIM_SERVER_POOL_SIZE", threads, 1),
         busy_timeout_ms=_integer(environ, "SCIM_SERVER_BUSY_TIMEOUT_MS", 5_000, 1),
@@ -143,6 +144,17 @@ def _mail(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
             "no-reply@portal.example or Portal <no-reply@portal.example>"
         )
     return url, mail_from
+
+
+def read_directories(environ: Mapping[str, str] = os.environ) -> tuple[Path | None, Path | None]:
+    """Return the directories of an environment: of schemas, and of portal profiles.
+
+    :raises SettingError: When one is none.
+    """
+    return (
+        _directory(environ, "SCIM_SERVER_SCHEMAS_DIR", ".json"),
+        _directory(environ, "SCIM_SERVER_PORTALS_DIR", ".toml"),
+    )
 
 
 def _integer(environ: Mapping[str, str], name: str, default: int, minimum: int, maximum: int | None = None) -> int:

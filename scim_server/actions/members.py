@@ -13,7 +13,7 @@ from scim2_models import (
 )
 
 from scim_server.actions.assignments import check_none_open, hand_over
-from scim_server.actions.authority import Guard, guarded
+from scim_server.actions.authority import Guard, guarded, with_access
 from scim_server.actions.groups import change_members_of, check_holders, reachable
 from scim_server.actions.invitations import invite
 from scim_server.actions.password_resets import offer_first_password
@@ -109,6 +109,8 @@ def change_member(
             if is_own:
                 raise ForbiddenException(detail="nobody changes their own access; ask another administrator")
             next_state(before.state, "grant_access" if stored.active else "suspend")
+            if stored.active:
+                guard.give(with_access(tenant, guard.profile, member_id))
     return stored
 
 
@@ -203,12 +205,16 @@ def move(tenant: Tenant, member_id: str, event: Event, if_match: str | None = No
     """
     if _is_own(tenant, member_id):
         raise ForbiddenException(detail="nobody changes their own access; ask another administrator")
-    with guarded(tenant):
+    # Who accepts, or starts, was given the seat before it was lost; an operator can give access back to who had it.
+    ends_recovery = event in ("accept", "start") or (event == "restore" and tenant.actor.kind == "operator")
+    with guarded(tenant, ends_recovery=ends_recovery) as guard:
         member = get_member(tenant, member_id, lock=True)
         check_version(member.version, if_match)
         state = next_state(member.state, event)
         if state == member.state:
             return member
+        if state in ("active", "invited"):
+            guard.give(with_access(tenant, guard.profile, member_id))
         moved = set_state(tenant, member, state)
         changes = {"state": {"from": member.state, "to": state}}
         record(tenant, f"user.{event}", "User", member_id, changes)

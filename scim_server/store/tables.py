@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from scim_server.store.access_tables import consents, deliveries, invitations, links, sessions, sign_ins
 from scim_server.store.columns import Json, Key, Moment, metadata
+from scim_server.store.hand_over_tables import hand_overs
 
 organizations = Table(
     "organizations",
@@ -40,6 +41,10 @@ organizations = Table(
     Column("portal", Key, nullable=False, server_default="delegated"),
     # The member who has the administrator's seat while no administrator has access.
     Column("deputy_id", Key),
+    # A mailbox to turn to, shown in place of the addresses of the administrators.
+    Column("contact_email", Text),
+    # When an action first saw an administrator with access: without one after that, it is in recovery.
+    Column("seated_at", Moment),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("slug", name="uq_organizations_slug"),
@@ -492,6 +497,7 @@ TENANT_TABLES = (
     consents,
     sessions,
     sign_ins,
+    hand_overs,
 )
 GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys, deliveries)
 

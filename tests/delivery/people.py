@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from scim_server.actions.portals import change_portal
+from scim_server.actions.portal_changes import change_portal
 from scim_server.delivery.handlers import HANDLERS
 from scim_server.delivery.worker import Desk, work
 from scim_server.store.members import get_member

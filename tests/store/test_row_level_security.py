@@ -10,11 +10,15 @@ import pytest
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.exc import ProgrammingError
 
+from scim_server.actions.assignments import assign
 from scim_server.actions.grants import accept_assertion, consent
+from scim_server.actions.hand_overs import request_hand_over
+from scim_server.actions.mappings import Wanted, create_mapping
 from scim_server.actions.organizations import create_connection
 from scim_server.protocol.catalog import Catalog
 from scim_server.store.columns import metadata
 from scim_server.store.health import RequestCounts
+from scim_server.store.roles import list_roles
 from scim_server.store.session import Store, begin, begin_platform, begin_snapshot
 from scim_server.store.tables import TENANT_TABLES, connections
 from tests.databases import Database, only_postgresql
@@ -52,6 +56,9 @@ def clients(database: Database) -> Iterator[tuple[Client, Client]]:
 def _filled(client: Client) -> Client:
     user = client.new_user(password="a good password", emails=[{"value": "somebody@example.com"}])
     group = client.new_group(members=[user])
+    emails = [{"value": "somebody@example.com"}]
+    user = client.new_user(password="a good password", emails=emails, roles=[{"value": "one"}])
+    client.new_group(members=[user])
     client.delete(f"/Users/{client.new_user()}")
     counts = RequestCounts()
     counts.count(client.organization.id, client.connection.id, 1_700_000_000.0, 200, None)
@@ -66,6 +73,10 @@ def _filled(client: Client) -> Client:
         tenant.db.execute(
             insert(metadata.tables["tombstones"]).values(org_id=tenant.org_id, deleted_at=tenant.now, **row)
         )
+        request_hand_over(tenant, user, None, "agreed")
+        assign(tenant, "order", "1", [user])
+        role = list_roles(tenant)[0].id
+        create_mapping(tenant, Wanted(client.connection.id, "role", "another", role))
         for table in TENANT_TABLES:
             own = select(func.count()).select_from(table).where(table.c.org_id == tenant.org_id)
             # A table that is new needs a row here, else the tests below would hold for nothing.

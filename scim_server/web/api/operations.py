@@ -38,6 +38,9 @@ MEDIA_TYPE = "application/json"
 ON_BEHALF_OF = "On-Behalf-Of"
 """The header that names the member for whom the portal's back end asks."""
 
+ANY_MEMBER = ""
+"""The permission of an operation that every member with access may ask for."""
+
 blueprint = Blueprint("api", __name__, template_folder="templates")
 
 
@@ -47,7 +50,8 @@ class Operation:
 
     ``versioned`` says that its answer has an ETag, and a change takes If-Match. ``deleting`` says that it also works
     in an organization that is being deleted. ``permission`` is what a member needs on whose behalf it is asked for,
-    None where none may; with ``own``, anybody may who is the member that the path names.
+    None where none may, ``ANY_MEMBER`` where each may who has access; with ``own``, anybody may who is the member that
+    the path names.
     """
 
     name: str
@@ -232,7 +236,7 @@ def _on_behalf(
     with begin(current_site().store, acts, write=False) as tenant:
         if get_member(tenant, acting).state != "active":
             raise ForbiddenException(detail="the member has no access")
-        if not (declared.own and member_id == acting):
+        if declared.permission != ANY_MEMBER and not (declared.own and member_id == acting):
             require_permission(tenant, organization, declared.permission)
     return acts
 
