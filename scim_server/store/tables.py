@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from scim_server.store.columns import Json, Key, Moment, metadata
+from scim_server.store.import_tables import import_chunks, import_faults, import_rows, imports
 
 organizations = Table(
     "organizations",
@@ -485,6 +486,10 @@ TENANT_TABLES = (
     mappings,
     role_values,
     assignments,
+    imports,
+    import_chunks,
+    import_rows,
+    import_faults,
 )
 GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys)
 
