@@ -31,6 +31,7 @@ from scim_server.actions.organizations import (
 from scim_server.actions.removal import delete_organization
 from scim_server.actions.tokens import issue_token
 from scim_server.cli_credentials import client, key, token
+from scim_server.cli_imports import member
 from scim_server.config import SettingError, read_database_url, read_settings
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE, Provisioning
@@ -321,3 +322,4 @@ def connection_show(org: str, name: str, as_json: bool) -> None:
 main.add_command(token)
 main.add_command(client)
 main.add_command(key)
+main.add_command(member)

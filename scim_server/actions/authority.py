@@ -95,16 +95,20 @@ class Guard:
 
 
 @contextmanager
-def guarded(tenant: Tenant, needed: str | None = MANAGE_MEMBERS) -> Iterator[Guard]:
+def guarded(tenant: Tenant, needed: str | None = MANAGE_MEMBERS, *, within: Guard | None = None) -> Iterator[Guard]:
     """Do what changes who may do what inside; it is undone where it breaks a rule that nobody may break.
 
     That is to gain by what one does, and to leave the administrator's seat empty. The organization's row is held
     from the beginning, so that two who do so at once do not both look before either writes.
 
     :param needed: The permission that a member needs for it, if any.
+    :param within: The guard of what this is a part of, such as one row of many, at whose end it is all checked.
     :raises ForbiddenException: When a member lacks it, or would gain.
     :raises ConflictException: When nobody would have the administrator's seat any more.
     """
+    if within is not None:
+        yield within
+        return
     organization = own_organization(tenant, lock=True)
     if organization is None:
         raise ConflictException(detail="the organization was deleted")

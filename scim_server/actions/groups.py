@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 from scim2_models import ConflictException, InvalidValueException, UniquenessException
 
-from scim_server.actions.authority import guarded
+from scim_server.actions.authority import Guard, guarded
 from scim_server.actions.portals import insert_group, with_facts
 from scim_server.protocol.documents import Document
 from scim_server.protocol.members import AddMembers, RemoveMembers
@@ -124,14 +124,20 @@ def too_broad(profile: PortalProfile, permissions: Permissions) -> list[str]:
 
 
 def change_group_members(
-    tenant: Tenant, group_id: str, joining: Sequence[str] = (), leaving: Sequence[str] = (), if_match: str | None = None
+    tenant: Tenant,
+    group_id: str,
+    joining: Sequence[str] = (),
+    leaving: Sequence[str] = (),
+    if_match: str | None = None,
+    *,
+    within: Guard | None = None,
 ) -> GroupRecord:
     """Add members to a group and remove others, under the rules of who may give what it stands for.
 
     :raises ConflictException: When a connection fills the group, or more would have the role than can.
     :raises InvalidValueException: When a member does not exist.
     """
-    with guarded(tenant) as guard:
+    with guarded(tenant, within=within) as guard:
         group = get_group(tenant, group_id, lock=True)
         check_version(group.version, if_match)
         if group.connection_id is not None:

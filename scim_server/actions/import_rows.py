@@ -4,13 +4,18 @@ Whom a row is about follows from the userName, or else the externalId, as the di
 of a file are never about one member, so that their order and the batches make no difference.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from scim2_models import SCIMException, UniquenessException
 
-from scim_server.actions.resources import create, patch_resource, prepare, prepare_patch
+from scim_server.actions.authority import Guard
+from scim_server.actions.groups import change_group_members
+from scim_server.actions.members import change_member, check_seat_is_open, create_member
+from scim_server.actions.portals import portal_of
+from scim_server.actions.resources import prepare, prepare_patch
 from scim_server.protocol.catalog import USER_URN
 from scim_server.protocol.csv_records import Record, is_blank
 from scim_server.protocol.member_csv import (
@@ -27,13 +32,14 @@ from scim_server.protocol.member_csv import (
     split_names,
     steps_of,
 )
-from scim_server.protocol.members import AddMembers, RemoveMembers
-from scim_server.protocol.patch import PATCH_OP_URN, Patch
+from scim_server.protocol.patch import PATCH_OP_URN
+from scim_server.protocol.portals import PortalProfile
 from scim_server.protocol.profiles import PROFILES, Leniences
 from scim_server.store.columns import MAX_KEY_BYTES
 from scim_server.store.connections import list_connections
 from scim_server.store.imports import ImportRow, Verdict, rows_about
 from scim_server.store.member_rows import GroupPaths, GroupRow, MemberRow, group_names, keys_of, match_members
+from scim_server.store.roles import find_role
 from scim_server.store.session import Tenant
 
 _SHOWN = 20
@@ -50,8 +56,12 @@ _COLUMNS_OF = {
     "title": "title",
     "preferredLanguage": "preferredLanguage",
     "active": "active",
+    "the member is": "active",
 }
 """The column of each attribute that the error of an action begins with."""
+
+
+_NAME_COLUMNS = ("givenName", "familyName", "honorificPrefix")
 
 
 @dataclass(slots=True)
@@ -89,6 +99,10 @@ class PlannedRow:
         user_id = self.member.id if self.member else None
         return ImportRow(self.number, self.verdict, display, self.unique_key, self.external_id, user_id, changes)
 
+    def has_fault(self, column: str) -> bool:
+        """Return whether something is wrong with a column already."""
+        return any(fault.column == column for fault in self.faults)
+
     def refuse(self, column: str | None, detail: str) -> None:
         """Note what is wrong."""
         self.faults.append(CellFault(column, detail))
@@ -107,8 +121,10 @@ def plan_rows(tenant: Tenant, import_id: str, columns: Sequence[str], records: S
     _read_current(rows, paths)
     _read_groups(tenant, rows, paths)
     connections = {each.id: each.name for each in list_connections(tenant)}
+    profile = portal_of(tenant)
     for row in rows:
         _compare(row, connections)
+        _keep_rules(tenant, profile, row)
     _refuse_repeated(tenant, import_id, rows)
     return rows
 
@@ -232,6 +248,21 @@ def _compare(row: PlannedRow, connections: Mapping[str, str]) -> None:
     row.faults += faults_of(texts)
 
 
+def _keep_rules(tenant: Tenant, profile: PortalProfile, row: PlannedRow) -> None:
+    """Check what the portal's profile says of cells, so that the fault names the column."""
+    if row.member is not None and profile.policy.name_after_creation == "frozen":
+        for column in _NAME_COLUMNS:
+            if column in row.cells and not row.has_fault(column):
+                detail = f"is frozen in the portal profile {profile.name}: delete the member and create another"
+                row.refuse(column, detail)
+    if profile.policy.roles_per_member == "one" and len(split_names(row.cells.get("roles", ""))) > 1:
+        row.refuse("roles", f"names several, and a member has one role in the portal profile {profile.name}")
+    if tenant.actor.kind == "member" and row.member is not None and row.member.id == tenant.actor.id:
+        for column in GROUP_COLUMNS:
+            if column in row.cells:
+                row.refuse(column, "is about yourself, and nobody changes their own rights; ask another administrator")
+
+
 def _refuse_repeated(tenant: Tenant, import_id: str, rows: Sequence[PlannedRow]) -> None:
     """Let one row alone be about a member, the first one in the file."""
     if not rows:
@@ -262,29 +293,40 @@ def _about(row: PlannedRow) -> tuple[str | None, str | None, str | None]:
     return row.unique_key, row.external_id, row.member.id if row.member else None
 
 
-def apply_row(tenant: Tenant, row: PlannedRow) -> None:
-    """Create or change the member whom a row without faults is about.
+def apply_rows(tenant: Tenant, guard: Guard, rows: Sequence[PlannedRow]) -> None:
+    """Create and change the members whom rows without faults are about, all under one guard.
 
-    :raises SCIMException: When an action refuses it.
+    :raises SCIMException: When an action refuses one of them.
     """
+    moves: dict[str, tuple[list[str], list[str]]] = {}
+    for row in rows:
+        member_id = _write(tenant, guard, row)
+        for group_ids, place in ((row.joining, 0), (row.leaving, 1)):
+            for group_id in group_ids:
+                moves.setdefault(group_id, ([], []))[place].append(member_id)
+    for group_id, (joining, leaving) in sorted(moves.items()):
+        change_group_members(tenant, group_id, joining, leaving, within=guard)
+        role = find_role(tenant, group_id) if joining else None
+        if role is not None:
+            check_seat_is_open(tenant, guard.profile, role)
+
+
+def _write(tenant: Tenant, guard: Guard, row: PlannedRow) -> str:
+    """Create or change a member, but for their groups; return their id."""
     definition, leniences = tenant.catalog.by_name("User"), Leniences(PROFILES["rfc"])
     cells = {column: text for column, text in row.cells.items() if column in IDENTITY_COLUMNS}
     active = read_active(cells.get("active", ""))
-    member_id = row.member.id if row.member else None
     if row.member is None:
-        given = attribute_changes({}, cells)
-        payload = {"schemas": [USER_URN], **_assigned(given), "active": active is True}
-        member_id = create(tenant, definition, prepare(payload, definition, leniences)).id
-    elif cells:
+        payload = {"schemas": [USER_URN], **_assigned(attribute_changes({}, cells)), "active": active is True}
+        return create_member(tenant, definition, prepare(payload, definition, leniences), within=guard).id
+    if cells:
         value = attribute_changes(row.member.document, cells)
         if active is not None:
             value["active"] = active
         message = {"schemas": [PATCH_OP_URN], "Operations": [{"op": "replace", "value": value}]}
         patch = prepare_patch(message, definition, row.member.id, leniences)
-        patch_resource(tenant, definition, row.member.id, patch, None, leniences)
-    assert member_id is not None
-    _move(tenant, member_id, row.joining, AddMembers)
-    _move(tenant, member_id, row.leaving, RemoveMembers)
+        change_member(tenant, definition, row.member.id, patch, None, leniences, within=guard)
+    return row.member.id
 
 
 def _assigned(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -294,19 +336,10 @@ def _assigned(value: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _move(
-    tenant: Tenant, member_id: str, group_ids: Iterable[str], step: type[AddMembers] | type[RemoveMembers]
-) -> None:
-    definition = tenant.catalog.by_name("Group")
-    for group_id in group_ids:
-        patch = Patch((), (step((member_id,)),))
-        patch_resource(tenant, definition, group_id, patch, None, Leniences(PROFILES["rfc"]))
-
-
 def fault_of(error: SCIMException) -> CellFault:
     """Return the error of an action as what is wrong with a row."""
     detail = error.detail or str(error)
     if isinstance(error, UniquenessException):
         return CellFault("userName", detail)
-    column = next((column for name, column in _COLUMNS_OF.items() if detail.startswith(name)), None)
+    column = next((column for name, column in _COLUMNS_OF.items() if re.match(rf"{re.escape(name)}\b", detail)), None)
     return CellFault(column, detail)

@@ -14,7 +14,8 @@ from itertools import islice
 
 from scim2_models import ConflictException, PayloadTooLargeException, SCIMException
 
-from scim_server.actions.import_rows import PlannedRow, apply_row, fault_of, plan_rows
+from scim_server.actions.authority import guarded
+from scim_server.actions.import_rows import PlannedRow, apply_rows, fault_of, plan_rows
 from scim_server.protocol.csv_records import CsvError, Record, delimiter_of, read_records
 from scim_server.protocol.member_csv import HeaderError, read_header
 from scim_server.store.imports import (
@@ -46,7 +47,7 @@ MAX_FAULTS = 1_000
 KEPT_IMPORTS = 10
 """How many imports an organization has; with another upload, the oldest goes."""
 
-BATCH = 250
+BATCH = 500
 """How many rows one transaction holds: others who write to SQLite wait for it."""
 
 LEASE = timedelta(seconds=60)
@@ -335,14 +336,20 @@ def _next_records(tenant: Tenant, current: ImportRecord) -> list[Record]:
 
 
 def _apply(tenant: Tenant, rows: Sequence[PlannedRow]) -> None:
-    """Do what rows are to do, each on its own: what an action refuses is a fault of its row."""
-    for row in rows:
-        if row.verdict in ("create", "change"):
-            try:
-                with savepoint(tenant):
-                    apply_row(tenant, row)
-            except SCIMException as exc:
-                row.faults.append(fault_of(exc))
+    """Do what rows are to do, together; one by one where that fails: what an action refuses is a fault of its row."""
+    doing = [row for row in rows if row.verdict in ("create", "change")]
+    try:
+        with savepoint(tenant), guarded(tenant) as guard:
+            apply_rows(tenant, guard, doing)
+        return
+    except SCIMException:
+        pass
+    for row in doing:
+        try:
+            with savepoint(tenant), guarded(tenant) as guard:
+                apply_rows(tenant, guard, [row])
+        except SCIMException as exc:
+            row.faults.append(fault_of(exc))
 
 
 def _refuse_changed(rows: Sequence[PlannedRow], stored: Sequence[ImportRow], verified: dict[int, ImportRow]) -> None:

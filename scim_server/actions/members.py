@@ -29,13 +29,18 @@ from scim_server.store.trail import record
 
 
 def create_member(
-    tenant: Tenant, definition: ResourceDefinition, parts: Parts, role_ids: Sequence[str] = ()
+    tenant: Tenant,
+    definition: ResourceDefinition,
+    parts: Parts,
+    role_ids: Sequence[str] = (),
+    *,
+    within: Guard | None = None,
 ) -> StoredResource:
     """Create a member; with ``active`` left out they are a contact, who is given access by an act of its own.
 
     :raises InvalidValueException: When an attribute is missing that the portal requires, or a role does not exist.
     """
-    with guarded(tenant) as guard:
+    with guarded(tenant, within=within) as guard:
         _check_required(guard.profile, parts.document)
         stored = create(tenant, definition, replace(parts, active=parts.active is True))
         if role_ids:
@@ -50,6 +55,8 @@ def change_member(
     patch: Patch,
     if_match: str | None,
     leniences: Leniences,
+    *,
+    within: Guard | None = None,
 ) -> StoredResource:
     """Change the attributes of a member, and whether they have access.
 
@@ -59,7 +66,7 @@ def change_member(
         provisions them and a member changes them.
     """
     is_own = _is_own(tenant, member_id)
-    with guarded(tenant, None if is_own else MANAGE_MEMBERS) as guard:
+    with guarded(tenant, None if is_own else MANAGE_MEMBERS, within=within) as guard:
         before = get_member(tenant, member_id, lock=True)
         stored = patch_resource(tenant, definition, member_id, patch, if_match, leniences)
         _check_change(tenant, guard, before, orjson.loads(stored.document))

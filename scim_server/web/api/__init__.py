@@ -5,6 +5,7 @@ Each operation is declared once (:mod:`operations`), from which follow its route
 
 from scim_server.web.api import clients as clients
 from scim_server.web.api import connections as connections
+from scim_server.web.api import imports as imports
 from scim_server.web.api import organizations as organizations
 from scim_server.web.api import resources as resources
 from scim_server.web.api import tokens as tokens

@@ -33,6 +33,7 @@ from scim_server.web.site import current_site
 
 T = TypeVar("T")
 MEDIA_TYPE = "application/json"
+CSV_MEDIA_TYPE = "text/csv"
 
 blueprint = Blueprint("api", __name__, template_folder="templates")
 
@@ -42,7 +43,8 @@ class Operation:
     """What an operation takes and answers; ``path`` is that of Flask, below ``/api/v1``.
 
     ``versioned`` says that its answer has an ETag, and a change takes If-Match. ``deleting`` says that it also works
-    in an organization that is being deleted.
+    in an organization that is being deleted. ``takes_csv`` leaves the body to the view, which reads it piece by piece;
+    with ``gives_csv``, the content of its reply are the pieces of a file.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Operation:
     status: int
     versioned: bool
     deleting: bool
+    takes_csv: bool
+    gives_csv: bool
 
 
 OPERATIONS: list[Operation] = []
@@ -126,6 +130,8 @@ def operation(
     status: int = 200,
     versioned: bool = False,
     deleting: bool = False,
+    takes_csv: bool = False,
+    gives_csv: bool = False,
 ) -> Callable[[View], View]:
     """Serve a view as an operation; its docstring is the operation's text in the documentation."""
 
@@ -143,6 +149,8 @@ def operation(
             status,
             versioned,
             deleting,
+            takes_csv,
+            gives_csv,
         )
         OPERATIONS.append(declared)
         blueprint.add_url_rule(path, view.__name__, partial(_serve, declared, view), methods=[method])
@@ -168,6 +176,10 @@ def _serve(declared: Operation, view: View, **arguments: str) -> Response:
         except (CredentialStateError, AssertionTakenError) as exc:
             raise ConflictException(detail=str(exc)) from exc
 
+    if declared.gives_csv:
+        return _file(view(replace(call, query=_read_query(declared.query)), **arguments))
+    if declared.takes_csv:
+        _check_upload()
     if declared.method == "POST" and HEADER in request.headers:
         answered = answer_once(call.credentials, raw, answer)
     else:
@@ -176,6 +188,22 @@ def _serve(declared: Operation, view: View, **arguments: str) -> Response:
     if declared.method == "GET":
         response.make_conditional(request.environ)
     return response
+
+
+def _file(reply: Reply) -> Response:
+    """Return a file that goes out piece by piece, as a download."""
+    headers = {"Content-Disposition": f'attachment; filename="{request.path.rpartition("/")[2]}"'}
+    return Response(reply.content, headers=headers, content_type=f"{CSV_MEDIA_TYPE}; charset=utf-8")
+
+
+def _check_upload() -> None:
+    """Refuse an upload that is no file, before it is read."""
+    if current_request().mimetype != CSV_MEDIA_TYPE:
+        raise UnsupportedMediaTypeException(detail=f"send the file itself as the body, as {CSV_MEDIA_TYPE}")
+    if HEADER in request.headers:
+        # NB: the key stands for a body that is read first, and this one is not held. An upload changes nobody.
+        detail = "is not taken with an upload, which changes nobody: send it again without"
+        raise BadFieldsException([{"header": HEADER, "detail": detail}])
 
 
 @contextmanager
