@@ -207,11 +207,14 @@ def attribute_changes(document: Document, cells: Cells) -> dict[str, Any]:
 
 
 def _with_chosen(values: Sequence[Document], text: str | None) -> list[Document] | None:
-    """Return values with another text in place of the one that a column shows."""
+    """Return values with another text in place of the one that a column shows; none at all without a text.
+
+    If another one came to the fore instead, the same file would change the member again.
+    """
+    if text is None:
+        return None
     chosen = _chosen(values)
     others = [each for each in values if each is not chosen and each.get("value") != text]
-    if text is None:
-        return others or None
     return [{**chosen, "value": text} if chosen else {"value": text, "primary": True}, *others]
 
 
