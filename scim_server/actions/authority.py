@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from scim2_models import ConflictException, ForbiddenException
+from scim2_models import ConflictException, ForbiddenException, NotFoundException
 
 from scim_server.actions.portals import organization_of, portal_of
+from scim_server.protocol.lifecycle import State
 from scim_server.protocol.permissions import (
     Edge,
     Holding,
@@ -17,9 +18,7 @@ from scim_server.protocol.permissions import (
     effective,
     exceeding,
     holdings_of,
-    reasons_of,
 )
-from scim_server.protocol.permissions import Reason as Reason
 from scim_server.protocol.portals import MANAGE_MEMBERS, Permissions, PortalProfile
 from scim_server.store.organizations import Organization, own_organization
 from scim_server.store.permissions import edges_of, list_holders
@@ -34,10 +33,23 @@ def holdings(tenant: Tenant, profile: PortalProfile, organization: Organization,
 
     The deputy has the administrator's seat while nobody else has it.
     """
-    found = edges_of(tenant, member_id)
-    if found is None or found[0] != "active":
-        return ()
-    return holdings_of(member_id, [*found[1], *_deputy_edges(tenant, profile, organization, member_id)], profile)
+    return holdings_with_state(tenant, profile, organization, member_id)[1]
+
+
+def holdings_with_state(
+    tenant: Tenant, profile: PortalProfile, organization: Organization, member_id: str
+) -> tuple[State, tuple[Holding, ...]]:
+    """Return the state of a member beside their :func:`holdings`.
+
+    :raises NotFoundException: When the organization has no member of that id.
+    """
+    state, edges = edges_of(tenant, member_id) or (None, [])
+    if state is None:
+        raise NotFoundException(detail=f"there is no member {member_id[:100]!r}")
+    if state != "active":
+        return state, ()
+    edges += _deputy_edges(tenant, profile, organization, member_id)
+    return state, holdings_of(member_id, edges, profile)
 
 
 def _deputy_edges(tenant: Tenant, profile: PortalProfile, organization: Organization, member_id: str) -> list[Edge]:
@@ -144,13 +156,3 @@ def require_permission(tenant: Tenant, organization: Organization, permission: s
     names = [display or identifier for identifier, display, _ in administrators(tenant, profile, limit=_SHOWN)]
     ask = f"; ask an administrator: {', '.join(names)}" if names else ""
     raise ForbiddenException(detail=f"this takes the permission {permission}{ask}")
-
-
-def explained(tenant: Tenant, organization: Organization, member_id: str) -> dict[str, list[Reason]]:
-    """Return why a member has each of their permissions; none without access."""
-    profile = portal_of(tenant, organization)
-    found = edges_of(tenant, member_id)
-    if found is None or found[0] != "active":
-        return {}
-    edges = [*found[1], *_deputy_edges(tenant, profile, organization, member_id)]
-    return reasons_of(holdings_of(member_id, edges, profile), profile)

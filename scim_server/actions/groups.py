@@ -1,16 +1,21 @@
 """Teams, roles and customer groups of an organization, and who is in them; all three are SCIM Groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 from scim2_models import ConflictException, InvalidValueException, UniquenessException
 
 from scim_server.actions.authority import Guard, guarded
+from scim_server.actions.organizations import get_connection
 from scim_server.actions.portals import insert_group, with_facts
+from scim_server.actions.resources import patch_resource
 from scim_server.protocol.documents import Document
 from scim_server.protocol.members import AddMembers, RemoveMembers
+from scim_server.protocol.patch import Patch
 from scim_server.protocol.permissions import holdings_of, role_permissions
 from scim_server.protocol.portals import Permissions, PortalProfile, widest
+from scim_server.protocol.profiles import Leniences
 from scim_server.protocol.replies import StoredResource, check_version
 from scim_server.store.groups import OWN_NAMESPACES, GroupRecord, get_group, has_sub_teams, move_group
 from scim_server.store.memberships import apply_step
@@ -32,6 +37,10 @@ def create_group(
     :raises ConflictException: When the portal has no roles but its own, or a connection fills the team above.
     :raises InvalidValueException: When the portal has no such permission or scope.
     """
+    if parent_id is not None and kind != "team":
+        raise ConflictException(detail="only a team can be part of another")
+    if permissions is not None and kind != "role":
+        raise ConflictException(detail="only a role has permissions")
     with guarded(tenant) as guard:
         guard.give(permissions or {})
         if parent_id is not None:
@@ -46,33 +55,56 @@ def create_group(
     return get_group(tenant, group_id)
 
 
-def move_team(tenant: Tenant, team_id: str, parent_id: str | None, if_match: str | None = None) -> GroupRecord:
-    """Make a team a sub-team of another, or of none.
+def change_group(
+    tenant: Tenant,
+    group_id: str,
+    patch: Patch,
+    changes: Mapping[str, Any],
+    if_match: str | None,
+    leniences: Leniences,
+) -> GroupRecord:
+    """Change a group.
 
-    :raises ConflictException: When the other is the team itself or below it, or a connection fills the team.
+    :param patch: What changes of its attributes.
+    :param changes: ``parent``, the team that a team is part of, None for none; ``permissions``, of a role of the
+        organization's own; ``connection``, that which sees and fills the group from now on, None for none.
+    :raises ConflictException: When the group is not of a kind, or in a place, where that can change.
     """
     with guarded(tenant) as guard:
-        team = get_group(tenant, team_id, kind="team", lock=True)
-        check_version(team.version, if_match)
-        if team.connection_id is not None:
-            raise ConflictException(detail="a connection fills this team, which cannot be part of another")
-        if parent_id == team.parent_id:
-            return team
-        if parent_id is not None:
-            _parent(tenant, parent_id)
-            found = edges_of(tenant, parent_id)
-            if parent_id == team_id or (found and any(edge.group_id == team_id for edge in found[1])):
-                raise ConflictException(detail="a team cannot be part of itself, or of a team below it")
-            guard.give(reachable(tenant, guard.profile, parent_id))
-        move_group(tenant, team, GroupPlace("team", parent_id or OWN_NAMESPACES["team"], parent_id))
-        if team.parent_id is not None:
-            change_members_of(tenant, team.parent_id, (), (team_id,))
-        if parent_id is not None:
-            change_members_of(tenant, parent_id, (team_id,), ())
-        _write_parent(tenant, team_id, parent_id)
-        changes = {"parent": {"from": team.parent_id, "to": parent_id}}
-        record(tenant, "group.move", "Group", team_id, changes)
-    return get_group(tenant, team_id)
+        group = get_group(tenant, group_id, lock=True)
+        check_version(group.version, if_match)
+        if "parent" in changes:
+            _move_team(tenant, guard, group, changes["parent"])
+        if "permissions" in changes:
+            _change_permissions(tenant, guard, group, changes["permissions"])
+        if "connection" in changes:
+            _grant(tenant, guard, get_group(tenant, group_id), changes["connection"])
+        if patch.writes:
+            definition = tenant.catalog.by_name("Group")
+            patch_resource(tenant, definition, group_id, patch, None, leniences)
+    return get_group(tenant, group_id)
+
+
+def _move_team(tenant: Tenant, guard: Guard, team: GroupRecord, parent_id: str | None) -> None:
+    if parent_id == team.parent_id:
+        return
+    if team.kind != "team":
+        raise ConflictException(detail="only a team can be part of another")
+    if team.connection_id is not None:
+        raise ConflictException(detail="a connection fills this team, which cannot be part of another")
+    if parent_id is not None:
+        _parent(tenant, parent_id)
+        found = edges_of(tenant, parent_id)
+        if parent_id == team.id or (found and any(edge.group_id == team.id for edge in found[1])):
+            raise ConflictException(detail="a team cannot be part of itself, or of a team below it")
+        guard.give(reachable(tenant, guard.profile, parent_id))
+    move_group(tenant, team, GroupPlace("team", parent_id or OWN_NAMESPACES["team"], parent_id))
+    if team.parent_id is not None:
+        change_members_of(tenant, team.parent_id, (), (team.id,))
+    if parent_id is not None:
+        change_members_of(tenant, parent_id, (team.id,), ())
+    _write_parent(tenant, team.id, parent_id)
+    record(tenant, "group.move", "Group", team.id, {"parent": {"from": team.parent_id, "to": parent_id}})
 
 
 def _parent(tenant: Tenant, parent_id: str) -> GroupRecord:
@@ -82,24 +114,18 @@ def _parent(tenant: Tenant, parent_id: str) -> GroupRecord:
     return parent
 
 
-def change_role(tenant: Tenant, role_id: str, permissions: Permissions, if_match: str | None = None) -> GroupRecord:
-    """Give a role of the organization's own other permissions, for all who have it.
-
-    :raises ConflictException: When the role is one of the portal's.
-    """
-    with guarded(tenant) as guard:
-        group = get_group(tenant, role_id, kind="role", lock=True)
-        check_version(group.version, if_match)
-        role = get_role(tenant, role_id)
-        if role.template is not None:
-            raise ConflictException(detail="this role is the portal's, and the same in every organization; create one")
-        guard.give(permissions)
-        _check_custom(guard.profile, permissions)
-        update_role(tenant, role_id, permissions)
-        changes = {"permissions": {"from": role.permissions, "to": dict(permissions)}}
-        record(tenant, "role.change", "Group", role_id, changes)
-        _touch(tenant, role_id)
-    return get_group(tenant, role_id)
+def _change_permissions(tenant: Tenant, guard: Guard, group: GroupRecord, permissions: Permissions) -> None:
+    role = find_role(tenant, group.id)
+    if role is None:
+        raise ConflictException(detail="only a role has permissions")
+    if role.template is not None:
+        raise ConflictException(detail="this role is the portal's, and the same in every organization; create one")
+    guard.give(permissions)
+    _check_custom(guard.profile, permissions)
+    update_role(tenant, group.id, permissions)
+    changes = {"permissions": {"from": role.permissions, "to": dict(permissions)}}
+    record(tenant, "role.change", "Group", group.id, changes)
+    _touch(tenant, group.id)
 
 
 def _check_custom(profile: PortalProfile, permissions: Permissions) -> None:
@@ -205,28 +231,23 @@ def delete_group(tenant: Tenant, group_id: str, if_match: str | None = None) -> 
         record(tenant, "group.delete", "Group", group_id, {"displayName": {"from": group.display}})
 
 
-def grant_group(tenant: Tenant, group_id: str, connection_id: str | None, if_match: str | None = None) -> GroupRecord:
-    """Let a connection see and fill a group of the organization, or none any more; its members stay as they are.
-
-    :raises ConflictException: When it has sub-teams or a parent, or the connection pushed the group itself.
-    :raises UniquenessException: When the connection has another group of that name.
-    """
-    with guarded(tenant) as guard:
-        group = get_group(tenant, group_id, lock=True)
-        check_version(group.version, if_match)
-        if group.connection_id == connection_id:
-            return group
-        if group.is_pushed:
-            raise ConflictException(detail="a connection pushed this group; map it to a role instead")
-        if group.parent_id is not None or has_sub_teams(tenant, group_id):
-            raise ConflictException(detail="a team that is part of another, or has sub-teams, is filled by hand alone")
+def _grant(tenant: Tenant, guard: Guard, group: GroupRecord, connection_id: str | None) -> None:
+    """Let a connection see and fill a group, or none any more; its members stay as they are."""
+    if group.connection_id == connection_id:
+        return
+    if group.is_pushed:
+        raise ConflictException(detail="a connection pushed this group; map it to a role instead")
+    if group.parent_id is not None or has_sub_teams(tenant, group.id):
+        raise ConflictException(detail="a team that is part of another, or has sub-teams, is filled by hand alone")
+    if connection_id is not None:
+        connection = get_connection(tenant, connection_id)
+        connection_id = connection.id
         check_is_open(tenant, guard.profile, group)
-        guard.give(reachable(tenant, guard.profile, group_id))
-        move_group(tenant, group, GroupPlace(group.kind, connection_id or OWN_NAMESPACES[group.kind]))
-        changes = {"connection": {"from": group.connection_id, "to": connection_id}}
-        record(tenant, "group.grant", "Group", group_id, changes)
-        _touch(tenant, group_id)
-    return get_group(tenant, group_id)
+        guard.give(reachable(tenant, guard.profile, group.id))
+    move_group(tenant, group, GroupPlace(group.kind, connection_id or OWN_NAMESPACES[group.kind]))
+    changes = {"connection": {"from": group.connection_id, "to": connection_id}}
+    record(tenant, "group.grant", "Group", group.id, changes)
+    _touch(tenant, group.id)
 
 
 def change_members_of(tenant: Tenant, group_id: str, joining: Sequence[str], leaving: Sequence[str]) -> None:

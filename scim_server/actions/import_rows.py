@@ -13,7 +13,7 @@ from scim2_models import SCIMException, UniquenessException
 
 from scim_server.actions.authority import Guard
 from scim_server.actions.groups import change_group_members
-from scim_server.actions.members import change_member, check_seat_is_open, create_member
+from scim_server.actions.members import Access, change_member, check_seat_is_open, create_member
 from scim_server.actions.portals import portal_of
 from scim_server.actions.resources import prepare, prepare_patch
 from scim_server.protocol.catalog import USER_URN
@@ -317,8 +317,10 @@ def _write(tenant: Tenant, guard: Guard, row: PlannedRow) -> str:
     cells = {column: text for column, text in row.cells.items() if column in IDENTITY_COLUMNS}
     active = read_active(cells.get("active", ""))
     if row.member is None:
-        payload = {"schemas": [USER_URN], **_assigned(attribute_changes({}, cells)), "active": active is True}
-        return create_member(tenant, definition, prepare(payload, definition, leniences), within=guard).id
+        parts = prepare({"schemas": [USER_URN], **_assigned(attribute_changes({}, cells))}, definition, leniences)
+        # NB: nobody is invited by a file: who has no access in it is a contact, whatever the portal does otherwise.
+        access: Access = "grant" if active else "none"
+        return create_member(tenant, definition, parts, access=access, within=guard).id
     if cells:
         value = attribute_changes(row.member.document, cells)
         if active is not None:

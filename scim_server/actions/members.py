@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal, get_args
 
 import orjson
 from scim2_models import (
@@ -19,7 +20,7 @@ from scim_server.protocol.documents import Document, Parts
 from scim_server.protocol.lifecycle import Event, next_state
 from scim_server.protocol.patch import Patch
 from scim_server.protocol.permissions import effective
-from scim_server.protocol.portals import MANAGE_MEMBERS, PortalProfile, widest
+from scim_server.protocol.portals import MANAGE_MEMBERS, AccessOnCreation, PortalProfile, widest
 from scim_server.protocol.profiles import Leniences
 from scim_server.protocol.replies import StoredResource, check_version
 from scim_server.store.members import MemberRecord, get_member, set_state
@@ -27,22 +28,31 @@ from scim_server.store.roles import RoleRecord, get_role, roles_of
 from scim_server.store.session import Tenant
 from scim_server.store.trail import record
 
+Access = Literal["invite", "grant", "none"]
+ACCESSES: tuple[Access, ...] = get_args(Access)
+_ON_CREATION: dict[AccessOnCreation, Access] = {"invitation": "invite", "automatic": "grant", "separate": "none"}
+
 
 def create_member(
     tenant: Tenant,
     definition: ResourceDefinition,
     parts: Parts,
     role_ids: Sequence[str] = (),
+    access: Access | None = None,
     *,
     within: Guard | None = None,
 ) -> StoredResource:
-    """Create a member; with ``active`` left out they are a contact, who is given access by an act of its own.
+    """Create a member.
+
+    :param access: Whether they are invited, have access at once, or are a contact who has none; without, it is as the
+        portal's profile says.
 
     :raises InvalidValueException: When an attribute is missing that the portal requires, or a role does not exist.
     """
     with guarded(tenant, within=within) as guard:
         _check_required(guard.profile, parts.document)
-        stored = create(tenant, definition, replace(parts, active=parts.active is True))
+        access = access or _ON_CREATION[guard.profile.policy.access_on_creation]
+        stored = create(tenant, definition, replace(parts, active=access == "grant"))
         if role_ids:
             _set_roles(tenant, guard, stored.id, role_ids, None)
     return stored

@@ -18,6 +18,11 @@ OWN_NAMESPACES = {"team": "", "role": ROLE_NAMESPACE, "customerGroup": CUSTOMER_
 """The namespace of a group that no connection sees, by its kind; that of a sub-team is the id of its team."""
 
 
+def connection_of(namespace: str, parent_id: str | None) -> str | None:
+    """Return the connection that sees and fills a group, None where members are added by hand."""
+    return None if namespace == parent_id or namespace in OWN_NAMESPACES.values() else namespace
+
+
 @dataclass(frozen=True, slots=True)
 class GroupRecord:
     """A group; ``namespace`` says who sees it beside the organization: see :class:`GroupPlace`."""
@@ -34,8 +39,7 @@ class GroupRecord:
     @property
     def connection_id(self) -> str | None:
         """The connection that sees and fills the group, None where members are added by hand."""
-        is_own = self.namespace == self.parent_id or self.namespace in OWN_NAMESPACES.values()
-        return None if is_own else self.namespace
+        return connection_of(self.namespace, self.parent_id)
 
     @property
     def is_pushed(self) -> bool:

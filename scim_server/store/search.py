@@ -59,7 +59,7 @@ def search_any(tenant: Tenant, definitions: Definitions, query: Query, position:
 
 
 def _total(tenant: Tenant, definitions: Definitions, query: Query, condition: ColumnElement[bool]) -> int:
-    if query.filter is None:
+    if query.filter is None and not query.where:
         return sum(total_of(tenant, definition) for definition in definitions)
     return tenant.db.scalar(select(func.count()).select_from(resources).where(condition)) or 0
 
@@ -70,6 +70,7 @@ def _condition(tenant: Tenant, definitions: Definitions, query: Query) -> Column
     for definition in definitions:
         by_key = query.filter is not None and is_by_key(query.filter, definition)
         terms = list(in_scope(tenant, definition, by_key=by_key))
+        terms += [resources.c[name] == value for name, value in query.where]
         if query.filter is not None:
             others = tuple(other for other in definitions if other is not definition)
             terms.append(filter_condition(tenant, query.filter, definition, others))

@@ -184,7 +184,7 @@ _API_BODIES: dict[str, Callable[[Side, Side], dict[str, Any]]] = {
     "create_a_client": lambda own, _: {"name": own.name(), "connection": "default"},
     "rotate_the_secret": lambda *_: {"keep_days": 0},
     "change_a_connection": lambda *_: {"on_existing": random.choice(["adopt", "refuse"])},
-    "create_user": lambda own, _: {"attributes": _attributes(own.user())},
+    "create_a_member": lambda own, _: {"attributes": _attributes(own.user())},
     "change_user": lambda own, _: {"attributes": {"title": own.name()}},
     "create_group": lambda own, _: {"attributes": {"displayName": own.name()}},
     "change_group": lambda own, _: {"attributes": {"displayName": own.name()}},
@@ -419,9 +419,14 @@ def _check_reach(side: Side) -> None:
     each = REQUESTS // THREADS // len(PLACES)
     for view in ("resources.read_resource", "resources.change_resource", "api.get_user", "api.change_group"):
         assert side.statuses[f"{view} 200"] > side.statuses[f"{view} 404"] > 10, side.statuses
-    for view in ("resources.create_resource 201", "api.create_user 201", "oauth.give_token 200", "oauth.decide 303"):
+    for view in (
+        "resources.create_resource 201",
+        "api.create_a_member 201",
+        "oauth.give_token 200",
+        "oauth.decide 303",
+    ):
         assert side.statuses[view] > each, side.statuses
-    for view in ("oauth.give_token 400", "oauth.give_token 401", "oauth.decide 403", "api.list_users 400"):
+    for view in ("oauth.give_token 400", "oauth.give_token 401", "oauth.decide 403", "api.list_members 400"):
         assert side.statuses[view] > 2, side.statuses
     for view in ("resources.remove_resource", "api.delete_user", "api.delete_group"):
         assert side.statuses[f"{view} 404"] == side.statuses.total() // len(PLACES), side.statuses

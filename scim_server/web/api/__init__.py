@@ -5,9 +5,11 @@ Each operation is declared once (:mod:`operations`), from which follow its route
 
 from scim_server.web.api import clients as clients
 from scim_server.web.api import connections as connections
+from scim_server.web.api import groups as groups
 from scim_server.web.api import imports as imports
+from scim_server.web.api import mappings as mappings
+from scim_server.web.api import members as members
 from scim_server.web.api import organizations as organizations
-from scim_server.web.api import resources as resources
 from scim_server.web.api import tokens as tokens
 from scim_server.web.api import trail as trail
 from scim_server.web.api.documentation import PUBLIC_PATHS as PUBLIC_PATHS

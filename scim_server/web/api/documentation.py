@@ -14,7 +14,14 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response, render_template
 
 from scim_server.web.api import schemas
-from scim_server.web.api.operations import CSV_MEDIA_TYPE, MEDIA_TYPE, OPERATIONS, Operation, blueprint
+from scim_server.web.api.operations import (
+    CSV_MEDIA_TYPE,
+    MEDIA_TYPE,
+    ON_BEHALF_OF,
+    OPERATIONS,
+    Operation,
+    blueprint,
+)
 from scim_server.web.problems import API_PREFIX, PROBLEM_MEDIA_TYPE
 
 PUBLIC_PATHS = frozenset({f"{API_PREFIX}/openapi.json", f"{API_PREFIX}/docs"})
@@ -26,21 +33,25 @@ _ARGUMENTS = {
     "connection": "The id of the connection.",
     "token": "The id of the token, not the token itself.",
     "client": "The id of the OAuth client.",
-    "user": "The id of the user.",
+    "mapping": "The id of the mapping.",
     "group": "The id of the group.",
     "import_id": "The id of the import.",
-    "member": "The id of the user or group.",
+    "member": "The id of the member.",
 }
 _INTRODUCTION = f"""The organizations of a scim-server, for a portal's back end and for automation.
 
 Send a token as `Authorization: Bearer`. Its scopes say what it may do: `operator` everything; `org:admin` everything in
-its own organization but to create, suspend or delete it; `members:read` and `members:write` its users and groups.
+its own organization but to create, suspend or delete it; `members:read` and `members:write` its members and groups.
 Another organization is answered as one that does not exist.
 
 Bodies are `{MEDIA_TYPE}`. Errors are problem details (RFC 9457), with a JSON Pointer for each bad field. A list names
 its next page in `next_cursor` and in the Link header. An ETag, sent back as If-Match, lets a change fail where somebody
 else was first. A POST with an Idempotency-Key that is sent again within 24 hours is answered as the first time, and not
-done again."""
+done again.
+
+A token acts for its organization. With the header `{ON_BEHALF_OF}`, which names a member by id, it acts as they may
+themselves: nobody gives what they may not, changes their own rights, or leaves the organization without an
+administrator."""
 
 
 @blueprint.get("/openapi.json")
@@ -122,6 +133,8 @@ def _parameters(declared: Operation) -> list[dict[str, Any]]:
         parameters.append(_header("If-Match", "The ETag that the change is made for; another answers 412."))
     if declared.versioned and declared.method == "GET":
         parameters.append(_header("If-None-Match", "An ETag; the same answers 304."))
+    if declared.permission is not None:
+        parameters.append(_header(ON_BEHALF_OF, f"The id of the member who asks; needs `{declared.permission}`."))
     if declared.method == "POST" and not declared.takes_csv:
         key = _header("Idempotency-Key", "A key of the client's own for this one request.")
         key["schema"] |= {"minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"}

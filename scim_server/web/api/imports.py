@@ -7,6 +7,7 @@ from scim2_models import PayloadTooLargeException
 
 from scim_server.actions.imports import MAX_FILE_BYTES, remove_import, start_import, upload
 from scim_server.actions.member_export import export_members, template
+from scim_server.protocol.portals import MANAGE_MEMBERS, READ_MEMBERS
 from scim_server.store.imports import (
     CHUNK_BYTES,
     ImportFault,
@@ -30,13 +31,21 @@ _IMPORT = f"{_IMPORTS}/<import_id>"
 _ANSWER = schemas.Import()
 
 
-@operation("GET", "/organizations/<organization>/members-template.csv", scope="members:read", gives_csv=True)
+@operation(
+    "GET",
+    "/organizations/<organization>/members-template.csv",
+    scope="members:read",
+    permission=MANAGE_MEMBERS,
+    gives_csv=True,
+)
 def get_template(call: Call) -> Reply:
     """Download the file to fill: the names of the columns. French organizations get `;` between them."""
     return Reply([call.read(template)])
 
 
-@operation("GET", "/organizations/<organization>/members.csv", scope="members:read", gives_csv=True)
+@operation(
+    "GET", "/organizations/<organization>/members.csv", scope="members:read", permission=READ_MEMBERS, gives_csv=True
+)
 def export_all_members(call: Call) -> Reply:
     """Download all members as CSV; imported as it is, the file changes nothing. A cell that a spreadsheet would take
     for a formula begins with an apostrophe, which an import takes off again.
@@ -44,7 +53,9 @@ def export_all_members(call: Call) -> Reply:
     return Reply(export_members(current_site().store, call.credentials))
 
 
-@operation("GET", _IMPORTS, scope="members:read", query=PageQuery(), answer=schemas.Imports())
+@operation(
+    "GET", _IMPORTS, scope="members:read", permission=MANAGE_MEMBERS, query=PageQuery(), answer=schemas.Imports()
+)
 def list_all_imports(call: Call) -> Reply:
     """List the imports, the latest first; the last ten are kept."""
 
@@ -54,7 +65,9 @@ def list_all_imports(call: Call) -> Reply:
     return page(call, read, lambda each: each.id)
 
 
-@operation("POST", _IMPORTS, scope="members:write", takes_csv=True, answer=_ANSWER, status=201)
+@operation(
+    "POST", _IMPORTS, scope="members:write", permission=MANAGE_MEMBERS, takes_csv=True, answer=_ANSWER, status=201
+)
 def upload_import(call: Call) -> Reply:
     """Upload a CSV file of members. A worker verifies it: nothing is changed until it is imported. UTF-8, with a comma,
     a semicolon or a tab between cells, at most 64 MB and 200,000 rows, in an order of columns of its own.
@@ -75,13 +88,20 @@ def _received() -> Iterator[bytes]:
         yield piece
 
 
-@operation("GET", _IMPORT, scope="members:read", answer=_ANSWER)
+@operation("GET", _IMPORT, scope="members:read", permission=MANAGE_MEMBERS, answer=_ANSWER)
 def get_an_import(call: Call, import_id: str) -> Reply:
     """Read how far an import has come."""
     return Reply(_found(call, import_id))
 
 
-@operation("GET", f"{_IMPORT}/faults", scope="members:read", query=PageQuery(), answer=schemas.Faults())
+@operation(
+    "GET",
+    f"{_IMPORT}/faults",
+    scope="members:read",
+    permission=MANAGE_MEMBERS,
+    query=PageQuery(),
+    answer=schemas.Faults(),
+)
 def list_import_faults(call: Call, import_id: str) -> Reply:
     """List what is wrong in the file, by row and column, and what is accepted."""
     _found(call, import_id)
@@ -92,7 +112,14 @@ def list_import_faults(call: Call, import_id: str) -> Reply:
     return page(call, read, lambda each: str(each.number))
 
 
-@operation("GET", f"{_IMPORT}/changes", scope="members:read", query=schemas.RowQuery(), answer=schemas.Rows())
+@operation(
+    "GET",
+    f"{_IMPORT}/changes",
+    scope="members:read",
+    permission=MANAGE_MEMBERS,
+    query=schemas.RowQuery(),
+    answer=schemas.Rows(),
+)
 def list_import_changes(call: Call, import_id: str) -> Reply:
     """List what each row does, or would do."""
     _found(call, import_id)
@@ -106,7 +133,7 @@ def list_import_changes(call: Call, import_id: str) -> Reply:
     return page(call, read, lambda each: str(each.number))
 
 
-@operation("POST", f"{_IMPORT}/import", scope="members:write", answer=_ANSWER, status=202)
+@operation("POST", f"{_IMPORT}/import", scope="members:write", permission=MANAGE_MEMBERS, answer=_ANSWER, status=202)
 def start_an_import(call: Call, import_id: str) -> Reply:
     """Import a file that was verified without faults: exactly what was verified. A row that would no longer do that,
     as somebody has changed the member since, is left out, and becomes a fault.
@@ -115,7 +142,7 @@ def start_an_import(call: Call, import_id: str) -> Reply:
     return call.write(lambda tenant: Reply(start_import(tenant, import_id)))
 
 
-@operation("DELETE", _IMPORT, scope="members:write", status=204)
+@operation("DELETE", _IMPORT, scope="members:write", permission=MANAGE_MEMBERS, status=204)
 def delete_an_import(call: Call, import_id: str) -> Reply:
     """Delete an import with its file; what it has done stays."""
     check_id("import", import_id)

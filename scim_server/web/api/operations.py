@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 import orjson
 from flask import Blueprint, Response, request
 from marshmallow import Schema, ValidationError
-from scim2_models import ConflictException, NotFoundException
+from scim2_models import ConflictException, ForbiddenException, NotFoundException
 
+from scim_server.actions.authority import require_permission
 from scim_server.actions.organizations import UnknownError
 from scim_server.actions.tokens import CredentialStateError
 from scim_server.protocol.errors import UnsupportedMediaTypeException
@@ -22,9 +23,10 @@ from scim_server.protocol.idempotency import Answer
 from scim_server.protocol.wire import read_object
 from scim_server.store.clients import AssertionTakenError
 from scim_server.store.connections import ConnectionNameTakenError
+from scim_server.store.members import get_member
 from scim_server.store.organizations import Organization, SlugTakenError
 from scim_server.store.session import Credentials, Platform, Tenant, begin, begin_platform, transact
-from scim_server.web.api.access import enter
+from scim_server.web.api.access import check_id, enter
 from scim_server.web.api.idempotency import HEADER, Claimed, answer_once
 from scim_server.web.authentication import require_scope
 from scim_server.web.problems import API_PREFIX, BadFieldsException, pointers
@@ -34,6 +36,8 @@ from scim_server.web.site import current_site
 T = TypeVar("T")
 MEDIA_TYPE = "application/json"
 CSV_MEDIA_TYPE = "text/csv"
+ON_BEHALF_OF = "On-Behalf-Of"
+"""The header that names the member for whom the portal's back end asks."""
 
 blueprint = Blueprint("api", __name__, template_folder="templates")
 
@@ -43,8 +47,9 @@ class Operation:
     """What an operation takes and answers; ``path`` is that of Flask, below ``/api/v1``.
 
     ``versioned`` says that its answer has an ETag, and a change takes If-Match. ``deleting`` says that it also works
-    in an organization that is being deleted. ``takes_csv`` leaves the body to the view, which reads it piece by piece;
-    with ``gives_csv``, the content of its reply are the pieces of a file.
+    in an organization that is being deleted. ``permission`` is what a member needs on whose behalf it is asked for,
+    None where none may; with ``own``, anybody may who is the member that the path names. ``takes_csv`` leaves the body
+    to the view, which reads it piece by piece; with ``gives_csv``, the content of its reply are the pieces of a file.
     """
 
     name: str
@@ -58,6 +63,8 @@ class Operation:
     status: int
     versioned: bool
     deleting: bool
+    permission: str | None
+    own: bool
     takes_csv: bool
     gives_csv: bool
 
@@ -130,6 +137,8 @@ def operation(
     status: int = 200,
     versioned: bool = False,
     deleting: bool = False,
+    permission: str | None = None,
+    own: bool = False,
     takes_csv: bool = False,
     gives_csv: bool = False,
 ) -> Callable[[View], View]:
@@ -149,6 +158,8 @@ def operation(
             status,
             versioned,
             deleting,
+            permission,
+            own,
             takes_csv,
             gives_csv,
         )
@@ -160,7 +171,7 @@ def operation(
 
 
 def _serve(declared: Operation, view: View, **arguments: str) -> Response:
-    call = _allowed(declared, arguments.pop("organization", None))
+    call = _allowed(declared, arguments.pop("organization", None), arguments.get("member"))
     raw = read_body_bytes() if declared.body is not None else b""
 
     def answer(claimed: Claimed | None) -> Answer:
@@ -221,13 +232,35 @@ def _taken(pointer: str, error: ValueError) -> BadFieldsException:
     return taken
 
 
-def _allowed(declared: Operation, named: str | None) -> Call:
+def _allowed(declared: Operation, named: str | None, member_id: str | None) -> Call:
     """Return the call of a request that its token allows: what is in another organization is not there at all."""
     credentials, organization = current_request().credentials, None
     if named is not None:
         organization, credentials = enter(named, deleting=declared.deleting)
     require_scope(declared.scope)
+    if organization is not None and ON_BEHALF_OF in request.headers:
+        credentials = _on_behalf(declared, organization, credentials, member_id)
     return Call(declared, credentials, organization, {}, {}, request.headers.get("If-Match"))
+
+
+def _on_behalf(
+    declared: Operation, organization: Organization, credentials: Credentials, member_id: str | None
+) -> Credentials:
+    """Return the credentials of the member for whom the portal asks, who may do no more than they may themselves.
+
+    :raises ForbiddenException: When the operation is none for members, or they lack its permission, or have no access.
+    """
+    acting = check_id("member", request.headers[ON_BEHALF_OF])
+    if declared.permission is None:
+        raise ForbiddenException(detail=f"this is done for the organization, not by its members: omit {ON_BEHALF_OF}")
+    actor = replace(credentials.actor, kind="member", id=acting)
+    acts = replace(credentials, actor=actor)
+    with begin(current_site().store, acts, write=False) as tenant:
+        if get_member(tenant, acting).state != "active":
+            raise ForbiddenException(detail="the member has no access")
+        if not (declared.own and member_id == acting):
+            require_permission(tenant, organization, declared.permission)
+    return acts
 
 
 def _read_query(schema: Schema) -> Mapping[str, Any]:

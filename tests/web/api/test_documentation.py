@@ -58,7 +58,7 @@ def test_the_page_shows_every_operation_and_every_schema(app: Flask, document: d
         assert f'id="{each.name}"' in page
     targets = set(re.findall(r'href="#(\w+)"', page))
     assert targets <= set(re.findall(r' id="(\w+)"', page))
-    assert {"User", "Problem", "create_user"} <= targets
+    assert {"User", "Problem", "create_a_member"} <= targets
 
 
 def test_the_page_loads_nothing(app: Flask) -> None:

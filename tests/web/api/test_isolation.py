@@ -30,7 +30,7 @@ BODIES: dict[str, dict[str, object]] = {
     "start_a_rotation": {"old_ends_in_days": 1},
     "create_a_client": {"name": "taken", "connection": "default"},
     "rotate_the_secret": {"keep_days": 0},
-    "create_user": {"attributes": {"userName": "taken"}},
+    "create_a_member": {"attributes": {"userName": "taken"}},
     "change_user": {"active": False},
     "create_group": {"attributes": {"displayName": "taken"}},
     "change_group": {"attributes": {"displayName": "taken"}},
@@ -111,7 +111,7 @@ def test_what_is_in_another_organization_is_not_in_the_own(own: ApiClient, other
 
 def test_no_filter_and_no_search_finds_another_organization(own: ApiClient, other: Client) -> None:
     """Nor does the trail."""
-    for path in (f"users?search={MARK}", f"groups?search={MARK}", f'users?filter=externalId eq "{MARK}"'):
+    for path in (f"members?search={MARK}", f"groups?search={MARK}", f'members?filter=externalId eq "{MARK}"'):
         assert own.read(path)["total"] == 0
     (user,) = other.read("/Users")["Resources"]
     assert own.read(f"trail?resource={user['id']}")["items"] == []

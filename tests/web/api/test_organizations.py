@@ -142,7 +142,7 @@ def test_a_deletion_leaves_nothing(app: Flask, operator: ApiClient, admin: ApiCl
     a_second_later(site_of(app).store)
     assert scim.get("/Users").status_code == 401
     operator.made("/organizations", {"slug": slug, "name": "again"})
-    assert operator.read(f"{place}/users")["total"] == 0
+    assert operator.read(f"{place}/members")["total"] == 0
     assert operator.read("")["status"] == "active"
 
 
@@ -161,7 +161,7 @@ def test_a_large_deletion_goes_on_where_it_stopped(
     assert answers[0].get_json()["status"] == operator.read(place)["status"] == "deleting"
     a_second_later(site_of(app).store)
     assert (scim.get("/Users").status_code, admin.get("").status_code) == (401, 401)
-    problem_of(operator.get(f"{place}/users"), 409)
+    problem_of(operator.get(f"{place}/members"), 409)
     problem_of(operator.post(f"{place}/resume"), 409)
     problem_of(operator.patch(place, {"name": "saved"}), 409)
     while answers[-1].status_code == 202:
