@@ -23,6 +23,8 @@ _STEP_S = 1.0
 """How often the progress is shown."""
 _SHOWN = 20
 _COUNTS = ("created", "changed", "unchanged", "faulty")
+_DONE = ("created", "changed", "left as they were", "with faults")
+_TO_DO = ("to create", "to change", "to leave as they are", "with faults")
 
 Step = Callable[[Store, Credentials, str, float], ImportRecord]
 
@@ -99,7 +101,9 @@ def _show(found: ImportRecord, faults: list[ImportFault], *, as_json: bool) -> N
     facts: dict[str, Any] = {"status": found.status, "rows": found.rows_total}
     facts |= {name: getattr(found, name) for name in (*_COUNTS, "faults")}
     listed = [{key: value for key, value in asdict(each).items() if key != "number"} for each in faults]
-    lines = [f"{found.status}: {', '.join(f'{getattr(found, name)} {name}' for name in _COUNTS)}"]
+    words = _DONE if found.status == "imported" else _TO_DO
+    counts = (f"{getattr(found, name)} {word}" for name, word in zip(_COUNTS, words, strict=True))
+    lines = [f"{found.status}: {', '.join(counts)}"]
     lines += [
         f"row {each.row_number}{f', {each.column_name}' if each.column_name else ''}: {each.detail}"
         for each in faults[:_SHOWN]

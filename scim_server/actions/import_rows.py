@@ -241,9 +241,7 @@ def _compare(row: PlannedRow, connections: Mapping[str, str]) -> None:
             for column in IDENTITY_COLUMNS:
                 if column in texts:
                     had = row.current[column][:100]
-                    row.refuse(
-                        column, f"is {had!r} by the connection {connection!r}, which manages them; change it there"
-                    )
+                    row.refuse(column, f"is {had!r}: managed by the connection {connection!r}; change it there")
             texts = {column: text for column, text in texts.items() if column not in IDENTITY_COLUMNS}
     row.faults += faults_of(texts)
 
@@ -255,6 +253,11 @@ def _keep_rules(tenant: Tenant, profile: PortalProfile, row: PlannedRow) -> None
             if column in row.cells and not row.has_fault(column):
                 detail = f"is frozen in the portal profile {profile.name}: delete the member and create another"
                 row.refuse(column, detail)
+    if row.faults or row.verdict in ("create", "change"):
+        for path in profile.policy.required:
+            needed = _COLUMNS_OF.get(path)
+            if needed and not row.has_fault(needed) and not row.cells.get(needed, row.current.get(needed)):
+                row.refuse(needed, f"is required by the portal profile {profile.name}")
     if profile.policy.roles_per_member == "one" and len(split_names(row.cells.get("roles", ""))) > 1:
         row.refuse("roles", f"names several, and a member has one role in the portal profile {profile.name}")
     if tenant.actor.kind == "member" and row.member is not None and row.member.id == tenant.actor.id:

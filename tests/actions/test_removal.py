@@ -17,6 +17,7 @@ from scim_server.store.session import Actor, Credentials, Store, Tenant, begin
 from scim_server.store.tables import organizations, resources
 from tests.api import api_client
 from tests.directory import KEY, Client, contents, new_client, new_organization, site_of, unique
+from tests.member_files import filled_import
 
 
 @pytest.fixture
@@ -56,6 +57,7 @@ def fill(app: Flask, client: Client) -> None:
         # A parent is made before its child, and has to go after it.
         nested = update(resources).where(resources.c.org_id == tenant.org_id, resources.c.id == child)
         tenant.db.execute(nested.values(parent_id=parent))
+    filled_import(organization)
     site_of(app).counts.write(store, patiently=True)
 
 

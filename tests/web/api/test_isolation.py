@@ -14,6 +14,7 @@ from scim_server.web.api.operations import OPERATIONS, Operation
 from scim_server.web.problems import API_PREFIX
 from tests.api import ApiClient, api_client, problem_of
 from tests.directory import KEY, NOBODY, Client, a_second_later, contents, new_client, unique
+from tests.member_files import filled_import
 from tests.web.oauth.clients import register
 
 pytestmark = pytest.mark.usefixtures("both_paths")
@@ -53,6 +54,7 @@ def ids(other: Client) -> dict[str, str]:
     user, group = (other.read(f"/{endpoint}")["Resources"][0]["id"] for endpoint in ("Users", "Groups"))
     registered = register(other.organization, name=f"{MARK}-client").id
     named = {"token": other.credentials.actor.id, "client": registered}
+    named["import_id"] = filled_import(other.organization, MARK)
     return {"connection": other.connection.id, "user": user, "group": group, "member": user, **named}
 
 

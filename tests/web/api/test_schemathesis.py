@@ -15,6 +15,7 @@ from scim_server.web.api.documentation import document
 from tests.api import ApiClient, api_client
 from tests.databases import only_postgresql
 from tests.directory import new_client
+from tests.member_files import filled_import
 from tests.web.oauth.clients import register
 
 # On SQLite it takes as long again, and finds the same.
@@ -61,6 +62,7 @@ def target(app: Flask) -> Target:
         "member": user,
         "token": scim.credentials.actor.id,
         "client": register(admin.organization).id,
+        "import_id": filled_import(admin.organization),
     }
     return Target(api_client(app, "operator"), names)
 
