@@ -76,6 +76,7 @@ class PlannedRow:
     cells: Cells = field(default_factory=dict)
     joining: list[str] = field(default_factory=list)
     leaving: list[str] = field(default_factory=list)
+    by_user_name: bool = False
     unique_key: str | None = None
     external_id: str | None = None
 
@@ -142,6 +143,7 @@ def _match(tenant: Tenant, rows: Sequence[PlannedRow]) -> None:
     for row, key, external_id in zip(rows, keys, external_ids, strict=True):
         row.unique_key, row.external_id = key or None, external_id or None
         row.member = by_key.get(key) if key else None
+        row.by_user_name = row.member is not None
         if row.member is None and external_id:
             same = by_external_id.get(external_id, [])
             row.member = same[0] if same else None
@@ -234,8 +236,8 @@ def _compare(row: PlannedRow, connections: Mapping[str, str]) -> None:
             row.refuse("userName", "is empty, and no member has that externalId; each member needs a userName")
     else:
         row.unique_key = row.unique_key or member.unique_key
-        if "externalId" not in row.texts:
-            row.external_id = member.external_id
+        if row.by_user_name and "externalId" not in texts:
+            row.external_id = None  # Several members may have one, and this row neither looks for it nor gives it.
         if member.managed_by is not None:
             connection = connections.get(member.managed_by, member.managed_by)
             for column in IDENTITY_COLUMNS:
@@ -253,7 +255,7 @@ def _keep_rules(tenant: Tenant, profile: PortalProfile, row: PlannedRow) -> None
             if column in row.cells and not row.has_fault(column):
                 detail = f"is frozen in the portal profile {profile.name}: delete the member and create another"
                 row.refuse(column, detail)
-    if row.faults or row.verdict in ("create", "change"):
+    if row.texts and row.verdict != "leave":
         for path in profile.policy.required:
             needed = _COLUMNS_OF.get(path)
             if needed and not row.has_fault(needed) and not row.cells.get(needed, row.current.get(needed)):

@@ -90,7 +90,7 @@ def upload(store: Store, credentials: Credentials, content: Iterable[bytes]) -> 
 
 def _begin_upload(tenant: Tenant) -> ImportRecord:
     for old in list_imports(tenant)[KEPT_IMPORTS - 1 :]:
-        if not _is_leased(tenant, old):
+        if not _is_leased(tenant, old) and old.status != "importing":
             delete_import(tenant, old.id)
     begun = ImportRecord(new_id(), "uploading", tenant.actor.kind, tenant.actor.id, tenant.now)
     begun = replace(begun, leased_until=tenant.now + UPLOAD_LEASE)

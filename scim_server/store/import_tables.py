@@ -72,7 +72,7 @@ import_chunks = Table(
 )
 
 # What the verification said of each row. No two rows are about one member, whether by the userName that they have
-# afterwards, by their externalId, or by who they are.
+# afterwards, by the externalId that they are found by or get, or by who they are.
 import_rows = Table(
     "import_rows",
     metadata,

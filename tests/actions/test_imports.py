@@ -193,6 +193,17 @@ def test_an_export_imported_changes_nothing(organization: Organization) -> None:
     assert directory(organization) == before
 
 
+def test_members_may_have_one_external_id(app: Flask, organization: Organization) -> None:
+    """As SCIM lets them; only who looks for it has to say whom it is about."""
+    for name in ("ada", "bob"):
+        new_client(app, organization).new_user(name, externalId="1")
+    found = imported(organization, exported(organization))
+    assert found.unchanged == 2
+    assert told(organization, csv_of("1", header="externalId")) == {
+        (2, "externalId"): "is that of 2 members; give the userName of one of them"
+    }
+
+
 def test_a_file_changes_its_columns_alone(organization: Organization) -> None:
     """An empty cell clears, a column that is missing leaves what is there, and nobody is deleted."""
     imported(organization, FIRST)
