@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scim2_models import SCIMException, UniquenessException
+from scim2_models import SCIMException
 
 from scim_server.actions.authority import Guard
 from scim_server.actions.groups import change_group_members
@@ -64,9 +64,20 @@ _COLUMNS_OF = {
 _NAME_COLUMNS = ("givenName", "familyName", "honorificPrefix")
 
 
+class GroupRefusedError(SCIMException):
+    """Who is in a group cannot be changed as a row has it; ``column`` is the one that names the group."""
+
+    def __init__(self, column: str, refusal: SCIMException) -> None:
+        super().__init__(detail=refusal.detail)
+        self.column = column
+
+
 @dataclass(slots=True)
 class PlannedRow:
-    """A row and what is found about it step by step; ``cells`` are those that the row changes."""
+    """A row and what is found about it step by step.
+
+    ``cells`` are those that the row changes; ``joining`` and ``leaving`` are ids of groups with the column of each.
+    """
 
     number: int
     texts: Cells
@@ -74,8 +85,8 @@ class PlannedRow:
     member: MemberRow | None = None
     current: Cells = field(default_factory=dict)
     cells: Cells = field(default_factory=dict)
-    joining: list[str] = field(default_factory=list)
-    leaving: list[str] = field(default_factory=list)
+    joining: dict[str, str] = field(default_factory=dict)
+    leaving: dict[str, str] = field(default_factory=dict)
     by_user_name: bool = False
     unique_key: str | None = None
     external_id: str | None = None
@@ -171,9 +182,12 @@ def _read_current(rows: Sequence[PlannedRow], paths: GroupPaths) -> None:
         held = groups[row.member.id]
         row.current = cells_of(row.member.document, row.member.active, group_names(paths, held))
         cells = differing(row.current, row.texts)
-        row.leaving = sorted(
-            group.id for column, kind in GROUP_COLUMNS.items() if column in cells for group in held.get(kind, ())
-        )
+        row.leaving = {
+            group.id: column
+            for column, kind in GROUP_COLUMNS.items()
+            if column in cells
+            for group in held.get(kind, ())
+        }
         row.cells = cells
 
 
@@ -188,25 +202,27 @@ def _read_groups(tenant: Tenant, rows: Sequence[PlannedRow], paths: GroupPaths) 
                     named[name] = keys_of(definition, steps_of(name))
     paths.read_named(steps[-1] for steps in named.values() if steps)
     for row in rows:
-        wanted: set[str] = set()
+        wanted: dict[str, str] = {}
         for column, kind in GROUP_COLUMNS.items():
             for name in split_names(row.cells.get(column, "")):
                 group = _group(row, column, name, paths.named(kind, named[name]) if named[name] else [], paths)
                 if group is not None:
-                    wanted.add(group.id)
-        row.joining, row.leaving = sorted(wanted - set(row.leaving)), sorted(set(row.leaving) - wanted)
+                    wanted[group.id] = column
+        held = row.leaving
+        row.joining = {group_id: column for group_id, column in wanted.items() if group_id not in held}
+        row.leaving = {group_id: column for group_id, column in held.items() if group_id not in wanted}
         if row.member is not None:
             _drop_same_groups(row, paths)
 
 
 def _drop_same_groups(row: PlannedRow, paths: GroupPaths) -> None:
     """Leave out the columns that name the groups a member is in, only in other words."""
-    moved = {paths.kind(group_id) for group_id in (*row.joining, *row.leaving)}
+    moved = {*row.joining.values(), *row.leaving.values()}
     faulty = {fault.column for fault in row.faults}
     row.cells = {
         column: text
         for column, text in row.cells.items()
-        if column not in GROUP_COLUMNS or GROUP_COLUMNS[column] in moved or column in faulty
+        if column not in GROUP_COLUMNS or column in moved or column in faulty
     }
 
 
@@ -303,17 +319,23 @@ def apply_rows(tenant: Tenant, guard: Guard, rows: Sequence[PlannedRow]) -> None
 
     :raises SCIMException: When an action refuses one of them.
     """
-    moves: dict[str, tuple[list[str], list[str]]] = {}
+    columns: dict[str, str] = {}
+    joining: dict[str, list[str]] = {}
+    leaving: dict[str, list[str]] = {}
     for row in rows:
         member_id = _write(tenant, guard, row)
-        for group_ids, place in ((row.joining, 0), (row.leaving, 1)):
-            for group_id in group_ids:
-                moves.setdefault(group_id, ([], []))[place].append(member_id)
-    for group_id, (joining, leaving) in sorted(moves.items()):
-        change_group_members(tenant, group_id, joining, leaving, within=guard)
-        role = find_role(tenant, group_id) if joining else None
-        if role is not None:
-            check_seat_is_open(tenant, guard.profile, role)
+        columns |= row.joining | row.leaving
+        for groups, moves in ((row.joining, joining), (row.leaving, leaving)):
+            for group_id in groups:
+                moves.setdefault(group_id, []).append(member_id)
+    for group_id, column in sorted(columns.items()):
+        try:
+            change_group_members(tenant, group_id, joining.get(group_id, ()), leaving.get(group_id, ()), within=guard)
+            role = find_role(tenant, group_id) if group_id in joining else None
+            if role is not None:
+                check_seat_is_open(tenant, guard.profile, role)
+        except SCIMException as exc:
+            raise GroupRefusedError(column, exc) from exc
 
 
 def _write(tenant: Tenant, guard: Guard, row: PlannedRow) -> str:
@@ -346,7 +368,7 @@ def _assigned(value: Mapping[str, Any]) -> dict[str, Any]:
 def fault_of(error: SCIMException) -> CellFault:
     """Return the error of an action as what is wrong with a row."""
     detail = error.detail or str(error)
-    if isinstance(error, UniquenessException):
-        return CellFault("userName", detail)
+    if isinstance(error, GroupRefusedError):
+        return CellFault(error.column, detail)
     column = next((column for name, column in _COLUMNS_OF.items() if re.match(rf"{re.escape(name)}\b", detail)), None)
     return CellFault(column, detail)

@@ -17,11 +17,11 @@ DELIMITERS = (",", ";", "\t")
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _SAVE_AS = "save the file as CSV UTF-8 and upload it again"
-# What a spreadsheet takes for the beginning of a formula, the full-width forms included. It may split a cell at what
-# its own language separates by, so that what stands after a separator begins a cell too.
-_FORMULA = r"(?:^|(?<=[,;\t\r\n]))('{%s}[=+\-@\t\r\n＝＋－＠])"
-_TO_NEUTRALIZE = re.compile(_FORMULA % "0,")
-_NEUTRALIZED = re.compile(_FORMULA % "1,")
+# What a spreadsheet takes for the beginning of a formula, the full-width forms included, quotes before it aside. It may
+# split a cell at what its own language separates by, so that what stands after a separator begins a cell too.
+_BEGINNING, _FORMULA = r"(?:^|(?<=[,;\t\r\n]))", r"(?=['\"]*[=+\-@\t\r\n＝＋－＠])"
+_TO_NEUTRALIZE = re.compile(_BEGINNING + _FORMULA)
+_NEUTRALIZED = re.compile(_BEGINNING + "'" + _FORMULA)
 
 
 class CsvError(ValueError):
@@ -151,12 +151,12 @@ def fault_of(cell: str) -> str | None:
 
 def neutralized(text: str) -> str:
     """Return a text as a cell that no spreadsheet takes for a formula; :func:`plain` gives it back."""
-    return _TO_NEUTRALIZE.sub(r"'\1", text)
+    return _TO_NEUTRALIZE.sub("'", text)
 
 
 def plain(cell: str) -> str:
     """Return the text of a cell, without the apostrophes that keep it from being a formula."""
-    return _NEUTRALIZED.sub(lambda match: match[1][1:], cell)
+    return _NEUTRALIZED.sub("", cell)
 
 
 def write_record(texts: Iterable[str], delimiter: str) -> str:

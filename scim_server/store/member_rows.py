@@ -127,10 +127,6 @@ class GroupPaths:
         """Return the name of a group with those above it."""
         return path_of(each.display for each in self._way(row))
 
-    def kind(self, group_id: str) -> str:
-        """Return the kind of a group that was read."""
-        return self._rows[group_id].kind
-
     def examples(self, kind: str, most: int) -> list[str]:
         """Return the names of some groups of a kind that the organization fills itself."""
         if kind not in self._examples:

@@ -354,7 +354,7 @@ def test_the_import_does_what_the_verification_said(
     monkeypatch.setattr(imports, "BATCH", batch)
     randomness = random.Random(batch)
     done = 0
-    for _ in range(10):
+    for _ in range(6):
         rows = list(random_rows(randomness))
         found = verified(organization, csv_of(*rows))
         wrong = {row for row, _, _ in faults_of(organization, found)}
@@ -369,7 +369,7 @@ def test_the_import_does_what_the_verification_said(
         again = verified(organization, kept)
         assert (again.created, again.faulty) == (0, 0)
         done += found.created + found.changed
-    assert done > 15
+    assert done > 5
 
 
 def test_a_row_that_would_do_something_else_by_now_is_left_out(organization: Organization) -> None:
@@ -572,7 +572,7 @@ def test_a_file_that_is_too_large_is_refused(organization: Organization) -> None
     endless = itertools.chain([b"userName\r\n"], itertools.repeat(chunk))
     with pytest.raises(PayloadTooLargeException, match=f"larger than {MAX_FILE_BYTES} bytes"):
         upload(organization.store, organization.operator, endless)
-    rows = itertools.chain([b"userName\r\n"], itertools.repeat(b"a\r\n" * 1_000, MAX_ROWS // 1_000), [b"a"])
+    rows = itertools.chain([b"userName\r\n"], itertools.repeat(b"\r\n" * 1_000, MAX_ROWS // 1_000), [b"a"])
     with pytest.raises(PayloadTooLargeException, match=f"more than {MAX_ROWS} rows"):
         upload(organization.store, organization.operator, rows)
     assert read(organization, list_imports) == []
