@@ -30,6 +30,7 @@ from scim_server.web.counting import count_request, write_counts
 from scim_server.web.limits import open_limits
 from scim_server.web.oauth import views as oauth
 from scim_server.web.problems import API_PREFIX
+from scim_server.web.refusals import EarlyRefusals
 from scim_server.web.scim import bulk, discovery, me, resources, search
 from scim_server.web.site import Site, extension_key
 
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         access_token_lifetime=timedelta(seconds=settings.access_token_lifetime_s),
     )
     requests.install(app)
+    app.wsgi_app = EarlyRefusals(app.wsgi_app, site.limits, site.counts, site.refused)  # type: ignore[method-assign]
     app.after_request(count_request)
     # Registered before a server forks its workers, it runs at the end of each.
     atexit.register(write_counts, site, patiently=True)

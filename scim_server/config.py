@@ -64,7 +64,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     log_format = environ.get("SCIM_SERVER_LOG_FORMAT") or "json"
     if log_format not in LOG_FORMATS:
         raise SettingError(f"SCIM_SERVER_LOG_FORMAT must be one of {', '.join(LOG_FORMATS)}, not {log_format!r}")
-    threads = _integer(environ, "SCIM_SERVER_THREADS", 4, 1)
+    threads = _integer(environ, "SCIM_SERVER_THREADS", 3, 1)
     return Settings(
         database_url=read_database_url(environ),
         secret_key=secret_key,

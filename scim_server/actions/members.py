@@ -12,6 +12,7 @@ from scim2_models import (
     MutabilityException,
 )
 
+from scim_server.actions.assignments import check_none_open, hand_over
 from scim_server.actions.authority import Guard, guarded
 from scim_server.actions.groups import change_members_of, check_holders, reachable
 from scim_server.actions.resources import create, delete, patch_resource
@@ -190,12 +191,19 @@ def move(tenant: Tenant, member_id: str, event: Event, if_match: str | None = No
     return moved
 
 
-def leave(tenant: Tenant, member_id: str, if_match: str | None = None) -> MemberRecord:
-    """Let a member leave for good: their access ends first, then they are archived."""
+def leave(tenant: Tenant, member_id: str, successor_id: str | None, if_match: str | None = None) -> MemberRecord:
+    """Let a member leave for good: their access ends first, then they are archived.
+
+    :param successor_id: Who takes over what is assigned to them.
+    :raises ConflictException: When that is nobody, and something is.
+    """
     member = get_member(tenant, member_id)
     if member.state == "active":
         move(tenant, member_id, "suspend", if_match)
         if_match = None
+    if successor_id is not None:
+        hand_over(tenant, member_id, successor_id)
+    check_none_open(tenant, member_id)
     return move(tenant, member_id, "archive", if_match)
 
 

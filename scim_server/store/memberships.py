@@ -39,7 +39,7 @@ from scim_server.protocol.members import (
     RequireMatch,
 )
 from scim_server.protocol.replies import GroupOfUser, Member
-from scim_server.store.columns import Key, Moment
+from scim_server.store.columns import Key, Moment, computed
 from scim_server.store.filters import member_condition
 from scim_server.store.id_sets import id_list, is_listed
 from scim_server.store.prepared import Prepared
@@ -228,7 +228,7 @@ def _add(tenant: Tenant, group_id: str, ids: Sequence[str]) -> list[str]:
     limits = visibility(tenant)
     values = {"org_id": tenant.org_id, "ids": id_list(tenant, ids), **limits}
     kinds = tuple(sorted(group.attributes["members"].sub_attributes["$ref"].reference_types))
-    found = {row[0] for row in _candidates(tenant.db.dialect.name, bool(limits), kinds).all(tenant.db, **values)}
+    found = {row[0] for row in candidates(tenant.db.dialect.name, bool(limits), kinds).all(tenant.db, **values)}
     missing = [identifier for identifier in ids if identifier not in found]
     if missing:
         raise InvalidValueException(
@@ -241,11 +241,13 @@ def _add(tenant: Tenant, group_id: str, ids: Sequence[str]) -> list[str]:
 
 
 @cache
-def _candidates(dialect: str, limited: bool, kinds: tuple[str, ...]) -> Prepared:
+def candidates(dialect: str, limited: bool, kinds: tuple[str, ...]) -> Prepared:
     """Return the statement that finds which ids can be members, and keeps those from being deleted."""
-    of_kind = [resources.c.resource_type == kind for kind in kinds if kind != "Group"]
+    resource_type = computed(resources.c.resource_type)
+    of_kind = [resource_type == kind for kind in kinds if kind != "Group"]
     # Teams alone are members of other groups: roles and customer groups are what is given to them.
-    a_group = (resources.c.resource_type == "Group") & (resources.c.kind == "team") & seen_groups(limited, resources)
+    a_team = (resource_type == "Group") & (computed(resources.c.kind) == "team")
+    a_group = a_team & seen_groups(limited, resources, by_key=True)
     return Prepared(
         select(resources.c.id)
         .where(
@@ -285,7 +287,7 @@ def _remove(tenant: Tenant, group_id: str, ids: Sequence[str], *, others: bool =
 
 @cache
 def _removal(dialect: str, others: bool) -> Prepared:
-    listed = is_listed(dialect, memberships.c.member_id, "ids")
+    listed = is_listed(dialect, memberships.c.member_id, "ids", each_anew=others)
     return Prepared(
         delete(memberships)
         .where(

@@ -194,8 +194,8 @@ def _below(tenant: Tenant, group_ids: Sequence[str]) -> CTE:
         ),
     )
     members = select(direct.c.member_id).where(direct.c.org_id == org_id, direct.c.group_id.in_(group_ids))
-    # A union that another follows is a SELECT of its own.
-    below = select(union_all(members, by_group, by_value).subquery("first").c.member_id).cte("below", recursive=True)
+    first = union_all(members, by_group, by_value).subquery("first")
+    below = select(first.c.member_id).cte("below", recursive=True)
     nested = memberships.alias("nested")
     return below.union(
         select(nested.c.member_id).join(below, and_(nested.c.org_id == org_id, nested.c.group_id == below.c.member_id))

@@ -31,7 +31,7 @@ from scim_server.protocol.documents import Document, display_of
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
 from scim_server.protocol.role_values import role_keys
-from scim_server.store.columns import MAX_KEY_BYTES, Moment
+from scim_server.store.columns import MAX_KEY_BYTES, Moment, computed
 from scim_server.store.emails import email_keys
 from scim_server.store.id_sets import id_list, is_listed
 from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_column, groups_of, members_of, read_groups
@@ -52,14 +52,11 @@ SHOWN = (
 )
 
 
-COMPUTED_TYPE = resources.c.resource_type.concat(literal_column("''"))
-"""The resource type where a row is looked up by a key of its own: in no index, so that none by type is ever preferred.
-
-A table that has grown faster than its statistics would be read from its first row on.
-"""
+COMPUTED_TYPE = computed(resources.c.resource_type)
+"""The resource type where a row is looked up by a key of its own: no index by type is ever preferred."""
 
 
-COMPUTED_ID = resources.c.id.concat(literal_column("''"))
+COMPUTED_ID = computed(resources.c.id)
 """The id in the order of what is looked up by another key: the order alone would choose the index by id."""
 
 
@@ -111,8 +108,14 @@ def _by_id(limited: bool, lock: bool) -> Prepared:
 
 
 @cache
-def _by_ids(dialect: str, limited: bool) -> Prepared:
-    found = select(*SHOWN).where(*scope(limited), is_listed(dialect, resources.c.id, "ids"))
+def lock_by_ids(dialect: str, limited: bool) -> Prepared:
+    """Return the statement that reads resources of a type by their ids and holds them, in the order of their ids."""
+    found = select(*SHOWN).where(
+        resources.c.org_id == bindparam("org_id"),
+        is_listed(dialect, resources.c.id, "ids"),
+        bindparam("resource_type") == COMPUTED_TYPE,
+        seen_groups(limited, resources, by_key=True),
+    )
     return Prepared(found.order_by(resources.c.id).with_for_update(key_share=True))
 
 
@@ -195,7 +198,7 @@ def lock_resource(
     row: Sequence[Any] | None
     if beside:
         ids = id_list(tenant, (resource_id, *beside))
-        rows = _by_ids(tenant.db.dialect.name, limited).all(tenant.db, ids=ids, **values)
+        rows = lock_by_ids(tenant.db.dialect.name, limited).all(tenant.db, ids=ids, **values)
         row = next((each for each in rows if each[0] == resource_id), None)
     else:
         row = _by_id(limited, lock=True).first(tenant.db, resource_id=resource_id, **values)

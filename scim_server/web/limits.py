@@ -41,12 +41,14 @@ class Limits:
 
         :raises TooManyRequestsException: When that is one too many.
         """
-        if self.requests is None or self.counted.hit(self.requests, connection_id):
-            return
-        per_s = self.requests.amount // WINDOW_S
-        raise self._refusal(
-            f"this connection has sent more than {per_s} requests a second", self.requests, connection_id
-        )
+        if self.requests is not None and not self.counted.hit(self.requests, connection_id):
+            raise self._too_many(self.requests, connection_id)
+
+    def refusal(self, connection_id: str) -> TooManyRequestsException | None:
+        """Return how a request of a connection would be refused just now, None where it would not be; count nothing."""
+        if self.requests is None or self.counted.test(self.requests, connection_id):
+            return None
+        return self._too_many(self.requests, connection_id)
 
     def refuse_guessing(self, request: Request) -> None:
         """Let no more be tried from an address that has proved nothing too often.
@@ -65,6 +67,10 @@ class Limits:
         address = self._client_network(request)
         if address is not None:
             self.counted.hit(GUESSES, address)
+
+    def _too_many(self, item: RateLimitItem, connection_id: str) -> TooManyRequestsException:
+        said = f"this connection has sent more than {item.amount // WINDOW_S} requests a second"
+        return self._refusal(said, item, connection_id)
 
     def _refusal(self, said: str, item: RateLimitItem, key: str) -> TooManyRequestsException:
         wait_s = max(1, math.ceil(self.counted.get_window_stats(item, key).reset_time - time.time()))

@@ -3,6 +3,7 @@
 Each operation is declared once (:mod:`operations`), from which follow its route, its checks and its documentation.
 """
 
+from scim_server.web.api import assignments as assignments
 from scim_server.web.api import clients as clients
 from scim_server.web.api import connections as connections
 from scim_server.web.api import groups as groups

@@ -89,11 +89,12 @@ def name(description: str, **options: Any) -> fields.String:
     )
 
 
-def text(description: str, max_length: int = 1_000) -> fields.String:
+def text(description: str, max_length: int = 1_000, **options: Any) -> fields.String:
     """Return the field of a text in a query."""
     return fields.String(
         validate=[validate.Length(1, max_length), Pattern(_TEXT, error="must be text without control characters")],
         metadata={"description": description},
+        **options,
     )
 
 

@@ -10,7 +10,7 @@ from scim_server.actions.resources import MAX_PASSWORD_LENGTH
 from scim_server.protocol.lifecycle import STATES
 from scim_server.protocol.permissions import Edge, Holding
 from scim_server.protocol.portals import SCOPES
-from scim_server.web.api.fields import Body, Flag, Moment, choice, identifier, text
+from scim_server.web.api.fields import Body, Flag, Moment, Pattern, choice, identifier, text
 from scim_server.web.api.schemas import PageOf
 from scim_server.web.api.schemas import PageQuery as PageQuery
 
@@ -238,16 +238,78 @@ def _held(holding: Holding) -> dict[str, Any]:
     }
 
 
+def _object(description: str, **options: Any) -> fields.String:
+    return fields.String(
+        validate=Pattern(r"^[A-Za-z][A-Za-z0-9_-]{0,63}:[!-~]{1,200}$", error="must be TYPE:ID, such as order:4711"),
+        metadata={"description": description},
+        **options,
+    )
+
+
+_OBJECT = "`TYPE:ID` of an object of the portal, such as `order:4711`."
+
+
+class AssignmentQuery(PageQuery):
+    """Which open assignments are listed, in the order of their objects."""
+
+    object = _object(_OBJECT)
+
+
+class Assignment(Body):
+    """An object of the portal that a member, team or customer group follows."""
+
+    object_type = fields.String(required=True)
+    object_id = fields.String(required=True)
+    assignee_id = identifier("That of the member or group.", required=True)
+    assigned_at = Moment(required=True)
+    assigned_by = fields.String(required=True)
+
+
+class Assignments(PageOf):
+    """Open assignments in the order of their objects."""
+
+    items = fields.List(fields.Nested(Assignment()), required=True)
+
+
+class NewAssignments(Body):
+    """An object to assign."""
+
+    object = _object(_OBJECT, required=True)
+    assignees = fields.List(
+        identifier("That of a member, team or customer group."), required=True, validate=validate.Length(1, MAX_MEMBERS)
+    )
+
+
+class ClosedAssignment(Body):
+    """An object of which nothing is left to do; for all, or for one assignee."""
+
+    object = _object(_OBJECT, required=True)
+    assignee = identifier("That of a member or group.")
+
+
+class HandOver(Body):
+    """Who takes over what is assigned to a member."""
+
+    to = identifier("That of another member, who has access.", required=True)
+
+
+class HandedOver(Body):
+    """How much was handed over."""
+
+    assignments = fields.Integer(required=True)
+
+
+class Departure(Body):
+    """What a member who leaves leaves to another."""
+
+    hand_over_to = identifier("The member who takes over what is assigned to them.")
+
+
 class CheckQuery(Body):
     """What is asked: a permission, and the object it would be used on."""
 
-    permission = text("A permission of the portal's profile, such as `invoices:read`.", 200)
-    object = fields.String(
-        validate=validate.Regexp(
-            r"^[A-Za-z][A-Za-z0-9_-]{0,63}:[!-~]{1,200}\Z", error="must be TYPE:ID, such as order:4711"
-        ),
-        metadata={"description": "`TYPE:ID`, such as `order:4711`, or `customerGroup:` and the id of one."},
-    )
+    permission = text("A permission of the portal's profile, such as `invoices:read`.", 200, required=True)
+    object = _object("`TYPE:ID`, such as `order:4711`, or `customerGroup:` and the id of one.")
 
 
 class Check(Body):

@@ -18,7 +18,7 @@ from scim_server.store.roles import RoleRecord, list_roles, roles_of
 from scim_server.store.session import Tenant
 from scim_server.web.api import member_schemas as schemas
 from scim_server.web.api.access import check_id
-from scim_server.web.api.attributes import pointing_at, read_attributes, with_schemas_of
+from scim_server.web.api.attributes import narrowing, pointing_at, read_attributes, with_schemas_of
 from scim_server.web.api.listing import (
     definition_of,
     list_resources,
@@ -141,14 +141,19 @@ def restore_a_member(call: Call, member: str) -> Reply:
 
 
 @operation(
-    *("POST", f"{MEMBER}/archive"), scope="members:write", permission=MANAGE_MEMBERS, answer=_ANSWER, versioned=True
+    *("POST", f"{MEMBER}/archive"),
+    scope="members:write",
+    permission=MANAGE_MEMBERS,
+    query=schemas.Departure(),
+    answer=_ANSWER,
+    versioned=True,
 )
 def archive_a_member(call: Call, member: str) -> Reply:
-    """Let a member leave for good: their access ends, then they are archived."""
+    """Let a member leave for good: their access ends, what is assigned to them is handed over, they are archived."""
     check_id("member", member)
 
     def action(tenant: Tenant) -> Reply:
-        leave(tenant, member, call.if_match)
+        leave(tenant, member, call.query.get("hand_over_to"), call.if_match)
         return reply_as_stored(tenant, definition_of("User"), member)
 
     return call.write(action)
@@ -257,4 +262,5 @@ def check_a_permission(call: Call, member: str) -> Reply:
         asked = call.query["permission"]
         return Reply(asdict(check_permission(tenant, call.organization, member, asked, call.query.get("object"))))
 
-    return call.read(read)
+    with narrowing("permission"):
+        return call.read(read)

@@ -32,11 +32,18 @@ BODIES: dict[str, dict[str, object]] = {
     "create_a_client": {"name": "taken", "connection": "default"},
     "rotate_the_secret": {"keep_days": 0},
     "create_a_member": {"attributes": {"userName": "taken"}},
-    "change_user": {"active": False},
-    "create_group": {"attributes": {"displayName": "taken"}},
-    "change_group": {"attributes": {"displayName": "taken"}},
+    "change_a_member": {"active": False},
+    "set_roles_of_a_member": {"roles": []},
+    "create_a_group": {"attributes": {"displayName": "taken"}},
+    "change_a_group": {"attributes": {"displayName": "taken"}},
     "add_members": {"members": [NOBODY]},
+    "create_a_mapping": {"connection": "default", "source": "role", "value": "taken", "group": NOBODY},
+    "preview_mappings": {"remove": NOBODY},
+    "assign_an_object": {"object": "order:1", "assignees": [NOBODY]},
+    "close_assignments_of_an_object": {"object": "order:1"},
+    "hand_over_assignments": {"to": NOBODY},
 }
+QUERIES = {"check_a_permission": "?permission=members:manage"}
 
 
 @pytest.fixture
@@ -49,13 +56,16 @@ def other(app: Flask) -> Client:
 
 
 @pytest.fixture
-def ids(other: Client) -> dict[str, str]:
+def ids(app: Flask, other: Client) -> dict[str, str]:
     """What the paths of the API name in the other organization."""
     user, group = (other.read(f"/{endpoint}")["Resources"][0]["id"] for endpoint in ("Users", "Groups"))
     registered = register(other.organization, name=f"{MARK}-client").id
-    named = {"token": other.credentials.actor.id, "client": registered}
+    api = api_client(app, "org:admin", organization=other.organization)
+    role = api.read("roles")["items"][0]["id"]
+    wanted = {"connection": "default", "source": "role", "value": MARK, "group": role}
+    named = {"token": other.credentials.actor.id, "client": registered, "mapping": api.made("mappings", wanted)["id"]}
     named["import_id"] = filled_import(other.organization, MARK)
-    return {"connection": other.connection.id, "user": user, "group": group, "member": user, **named}
+    return {"connection": other.connection.id, "group": group, "member": user, **named}
 
 
 @pytest.fixture
@@ -73,7 +83,7 @@ def _answers(client: ApiClient, organization: str, ids: dict[str, str]) -> Itera
         body = BODIES[each.name] if each.body is not None else None
         if each.name == "delete_an_organization":
             body = {"confirm": organization}
-        yield each, client.send(each.method, path, body)
+        yield each, client.send(each.method, f"{path}{QUERIES.get(each.name, '')}", body)
 
 
 @pytest.mark.parametrize("named_by", ["slug", "id"])

@@ -141,19 +141,21 @@ def test_a_change_of_nothing_keeps_the_version(members: ApiClient) -> None:
 
 
 def test_groups_of_every_connection_are_seen(members: ApiClient, scim: Client) -> None:
-    """Members see all groups, each connection those it made; a user shows them all."""
-    user, pushed = scim.new_user(), scim.new_group("pushed")
+    """Members see all groups, each connection those it made and fills; a user shows them all."""
+    user = scim.new_user()
+    pushed = scim.new_group("pushed", [user])
     own = members.made("groups", {"attributes": {"displayName": "own"}})["id"]
-    for group in (pushed, own):
-        assert members.post(f"groups/{group}/members", {"members": [user, user]}).status_code == 204
-    assert {each["id"] for each in members.read("groups")["items"]} == {pushed, own}
+    assert members.post(f"groups/{own}/members", {"members": [user, user]}).status_code == 204
+    refused = members.post(f"groups/{pushed}/members", {"members": [user]})
+    assert "a connection fills this group" in problem_of(refused, 409)["detail"]
+    assert {each["id"] for each in members.read("groups?kind=team")["items"]} == {pushed, own}
     assert {each["id"] for each in members.read(f"members/{user}")["groups"]} == {pushed, own}
     assert set(scim.groups(user)) == {pushed}
     assert members.read(f"groups/{pushed}")["managed_by"] == scim.connection.id
     assert members.patch(f"groups/{pushed}", {"attributes": {"displayName": "new"}}).status_code == 200
     assert scim.read(f"/Groups/{pushed}")["displayName"] == "new"
     assert members.delete(f"groups/{own}").status_code == 204
-    assert {each["id"] for each in members.read("groups")["items"]} == {pushed}
+    assert {each["id"] for each in members.read("groups?kind=team")["items"]} == {pushed}
 
 
 def test_members_are_added_walked_and_removed(members: ApiClient) -> None:

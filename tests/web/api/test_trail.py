@@ -71,8 +71,8 @@ def test_statistics_count_what_there_is(admin: ApiClient, scim: Client) -> None:
     admin.organization.token()
     admin.organization.token("unused")
     statistics = admin.read("statistics")
-    assert statistics["members"] == {"active": 2, "inactive": 1}
-    assert statistics["groups"] == 1
+    assert statistics["users"] == {"active": 2, "inactive": 1}
+    assert statistics["groups"] == 2  # With the role of the portal.
     used, unused = statistics["connections"]
     # The token of SCIM and one more; that of the administrator belongs to no connection.
     assert (used["name"], used["live_tokens"], used["last_used_at"] is not None) == ("default", 2, True)
