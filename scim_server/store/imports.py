@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from scim2_models import NotFoundException
-from sqlalchemy import bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import bindparam, delete, insert, literal_column, or_, select, update
 
 from scim_server.store.id_sets import is_one_of
 from scim_server.store.import_tables import import_chunks, import_faults, import_rows, imports
@@ -111,6 +111,12 @@ def list_imports(tenant: Tenant, *, before: str | None = None, limit: int | None
 def delete_import(tenant: Tenant, import_id: str) -> None:
     """Delete an import with its file and all that was said of its rows."""
     tenant.db.execute(delete(imports).where(imports.c.org_id == tenant.org_id, imports.c.id == import_id))
+
+
+def delete_idle_imports(tenant: Tenant) -> None:
+    """Delete the imports that no worker is at, or is to be at: their files name people."""
+    idle = (imports.c.status != "importing", or_(imports.c.leased_until.is_(None), imports.c.leased_until < tenant.now))
+    tenant.db.execute(delete(imports).where(imports.c.org_id == tenant.org_id, *idle))
 
 
 def insert_chunk(tenant: Tenant, import_id: str, number: int, content: bytes) -> None:

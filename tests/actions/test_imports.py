@@ -15,6 +15,7 @@ from scim2_models import ConflictException, NotFoundException, PayloadTooLargeEx
 from sqlalchemy import func, select
 
 from scim_server.actions import imports
+from scim_server.actions.erasure import erase_member
 from scim_server.actions.groups import create_group
 from scim_server.actions.imports import (
     BATCH,
@@ -31,6 +32,7 @@ from scim_server.actions.imports import (
     verify_some,
 )
 from scim_server.actions.member_export import export_members
+from scim_server.actions.members import move
 from scim_server.actions.portals import change_portal
 from scim_server.protocol.csv_records import plain, read_records
 from scim_server.protocol.member_csv import COLUMNS
@@ -46,6 +48,7 @@ from scim_server.store.imports import (
     list_rows,
     read_chunks,
 )
+from scim_server.store.member_rows import list_rows_after
 from scim_server.store.roles import list_roles
 from scim_server.store.session import Store, begin
 from scim_server.store.tables import trail
@@ -605,6 +608,21 @@ def test_the_latest_imports_are_kept(organization: Organization) -> None:
     kept = read(organization, list_imports)
     assert len(kept) == KEPT_IMPORTS
     assert done.id not in {each.id for each in kept}
+
+
+def test_who_is_erased_is_in_no_file(organization: Organization) -> None:
+    """All files go that are not at work: whom they name anywhere is not known to the server."""
+    imported(organization, FIRST)
+    verified(organization, FIRST)
+    under_way = verified(organization, csv_of("zoe"))
+    start(organization, under_way)
+    imported(organization, csv_of("ada@example.com,false", header="userName,active"))
+    with begin(organization.store, organization.operator, write=True) as tenant:
+        ada = list_rows_after(tenant, "", 1)[0]
+        assert ada.document["userName"] == "ada@example.com"
+        move(tenant, ada.id, "archive")
+        erase_member(tenant, ada.id)
+    assert [each.id for each in read(organization, list_imports)] == [under_way.id]
 
 
 def test_what_is_stored_is_what_was_sent(organization: Organization) -> None:

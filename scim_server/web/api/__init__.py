@@ -6,6 +6,7 @@ Each operation is declared once (:mod:`operations`), from which follow its route
 from scim_server.web.api import assignments as assignments
 from scim_server.web.api import clients as clients
 from scim_server.web.api import connections as connections
+from scim_server.web.api import erasure as erasure
 from scim_server.web.api import groups as groups
 from scim_server.web.api import imports as imports
 from scim_server.web.api import mappings as mappings

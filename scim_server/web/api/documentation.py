@@ -34,6 +34,7 @@ _ARGUMENTS = {
     "token": "The id of the token, not the token itself.",
     "client": "The id of the OAuth client.",
     "mapping": "The id of the mapping.",
+    "tombstone": "The id of the member who was deleted.",
     "group": "The id of the group.",
     "import_id": "The id of the import.",
     "member": "The id of the member.",

@@ -111,6 +111,22 @@ class MemberChanges(Body):
     )
 
 
+class Tombstone(Body):
+    """What is kept of somebody whom an identity provider deleted, where the portal never deletes."""
+
+    id = identifier("That of the member.", required=True)
+    attributes = fields.Dict(keys=fields.String(), required=True, metadata={"description": _ATTRIBUTES})
+    created_at = Moment(required=True)
+    deleted_at = Moment(required=True)
+    deleted_by = fields.String(allow_none=True, required=True)
+
+
+class Tombstones(PageOf):
+    """Tombstones in the order of their ids."""
+
+    items = fields.List(fields.Nested(Tombstone()), required=True)
+
+
 class Deletion(Body):
     """What confirms a deletion for good."""
 

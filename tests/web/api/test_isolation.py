@@ -65,7 +65,7 @@ def ids(app: Flask, other: Client) -> dict[str, str]:
     wanted = {"connection": "default", "source": "role", "value": MARK, "group": role}
     named = {"token": other.credentials.actor.id, "client": registered, "mapping": api.made("mappings", wanted)["id"]}
     named["import_id"] = filled_import(other.organization, MARK)
-    return {"connection": other.connection.id, "group": group, "member": user, **named}
+    return {"connection": other.connection.id, "group": group, "member": user, "tombstone": user, **named}
 
 
 @pytest.fixture
