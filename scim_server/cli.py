@@ -34,6 +34,8 @@ from scim_server.actions.portals import complete_roles, portal_of
 from scim_server.actions.removal import delete_organization
 from scim_server.actions.tokens import issue_token
 from scim_server.cli_credentials import client, key, token
+from scim_server.cli_delivery import mail, worker
+from scim_server.cli_members import member
 from scim_server.cli_seat import member_review, org_deputy, org_hand_over, org_profile, org_seat
 from scim_server.config import SettingError, read_database_url, read_directories, read_settings
 from scim_server.protocol.profiles import PROFILES
@@ -269,11 +271,6 @@ for _each in (org_profile, org_deputy, org_seat, org_hand_over):
     org.add_command(_each)
 
 
-@main.group()
-def member() -> None:
-    """The members of an organization."""
-
-
 member.add_command(member_review)
 
 
@@ -360,3 +357,6 @@ def connection_show(org: str, name: str, as_json: bool) -> None:
 main.add_command(token)
 main.add_command(client)
 main.add_command(key)
+main.add_command(member)
+main.add_command(worker)
+main.add_command(mail)

@@ -15,11 +15,14 @@ from scim2_models import (
 from scim_server.actions.assignments import check_none_open, hand_over
 from scim_server.actions.authority import Guard, guarded, with_access
 from scim_server.actions.groups import change_members_of, check_holders, reachable
-from scim_server.actions.resources import create, delete, patch_resource
+from scim_server.actions.invitations import invite
+from scim_server.actions.password_resets import offer_first_password
+from scim_server.actions.resources import create, delete, patch_resource, starts_later
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.documents import Document, Parts
 from scim_server.protocol.lifecycle import Event, next_state
 from scim_server.protocol.patch import Patch
+from scim_server.protocol.people import email_of
 from scim_server.protocol.permissions import effective
 from scim_server.protocol.portals import MANAGE_MEMBERS, AccessOnCreation, PortalProfile, widest
 from scim_server.protocol.profiles import Leniences
@@ -50,11 +53,36 @@ def create_member(
     """
     with guarded(tenant) as guard:
         _check_required(guard.profile, parts.document)
-        access = access or _ON_CREATION[guard.profile.policy.access_on_creation]
+        asked = access is not None
+        # Who starts on a later day gets access then.
+        waits = not asked and starts_later(tenant, parts.document)
+        access = access or ("none" if waits else _ON_CREATION[guard.profile.policy.access_on_creation])
         stored = create(tenant, definition, replace(parts, active=access == "grant"))
         if role_ids:
             _set_roles(tenant, guard, stored.id, role_ids, None)
+        _give_access(tenant, stored.id, parts.document, access, asked=asked)
     return stored
+
+
+def _give_access(tenant: Tenant, member_id: str, document: Document, access: Access, *, asked: bool) -> None:
+    """Send a new member what their access takes; whom nothing can be sent to, where nobody asked for it, waits."""
+    if email_of(document) is None and not (asked and access == "invite"):
+        return
+    if access == "invite":
+        invite(tenant, member_id)
+    elif access == "grant":
+        offer_first_password(tenant, get_member(tenant, member_id))
+
+
+def grant_access(tenant: Tenant, member_id: str, if_match: str | None = None) -> MemberRecord:
+    """Give a member access; who has no password yet is sent the link to choose one.
+
+    :raises ConflictException: When they are archived, or have no e-mail address to send the link to.
+    :raises ForbiddenException: When a member does it to themselves, or may not.
+    """
+    member = move(tenant, member_id, "grant_access", if_match)
+    offer_first_password(tenant, member)
+    return member
 
 
 def change_member(

@@ -14,6 +14,7 @@ from scim_server.protocol.portals import DEFAULT_PORTAL
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
 from scim_server.protocol.replies import check_version
+from scim_server.store.calendar import move_dates
 from scim_server.store.connections import (
     ConnectionRecord,
     find_connection,
@@ -109,7 +110,10 @@ def change_organization(tenant: Tenant, changes: Mapping[str, str | None], if_ma
 
     :raises ValueError: When a value is none that is accepted.
     """
-    return _change(tenant, "organization.change", _checked(changes), if_match)
+    changed = _change(tenant, "organization.change", _checked(changes), if_match)
+    if "time_zone" in changes:
+        move_dates(tenant, changed.time_zone)
+    return changed
 
 
 def suspend_organization(tenant: Tenant, if_match: str | None = None) -> Organization:

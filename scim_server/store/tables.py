@@ -1,7 +1,8 @@
 """The tables. ``org_id`` leads every key of a tenant table, so the same schema can be partitioned by it.
 
 ``organizations``, ``tokens`` and ``oauth_clients`` are global: they are what finds the organization of a request. So
-is ``idempotency_keys``, which also holds what operators did across organizations.
+is ``idempotency_keys``, which also holds what operators did across organizations. How members come to have access is in
+:mod:`access_tables`.
 """
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+from scim_server.store.access_tables import consents, deliveries, invitations, links, sessions, sign_ins
 from scim_server.store.columns import Json, Key, Moment, metadata
 from scim_server.store.hand_over_tables import hand_overs
 
@@ -490,9 +492,14 @@ TENANT_TABLES = (
     mappings,
     role_values,
     assignments,
+    invitations,
+    links,
+    consents,
+    sessions,
+    sign_ins,
     hand_overs,
 )
-GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys)
+GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys, deliveries)
 
 # PostgreSQL shows and takes rows of the organization alone that a connection has named; see session.show_rows.
 _OWN = "org_id = current_setting('app.org', true)"

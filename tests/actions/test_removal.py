@@ -17,6 +17,7 @@ from scim_server.store.session import Actor, Credentials, Store, Tenant, begin
 from scim_server.store.tables import organizations
 from tests.api import api_client
 from tests.directory import KEY, Client, contents, new_client, new_organization, site_of, unique
+from tests.rows import fill_access
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def fill(app: Flask, client: Client) -> None:
     assert api.post("assignments", {"object": "order:1", "assignees": [user, team]}).status_code == 204
     with begin(store, organization.operator, write=True) as tenant:
         _fill_oauth(tenant)
+        fill_access(tenant, user)
     site_of(app).counts.write(store, patiently=True)
 
 

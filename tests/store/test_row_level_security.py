@@ -23,6 +23,7 @@ from scim_server.store.session import Store, begin, begin_platform, begin_snapsh
 from scim_server.store.tables import TENANT_TABLES, connections
 from tests.databases import Database, only_postgresql
 from tests.directory import KEY, Client, Organization, new_client, new_organization, opened, running_app, unique
+from tests.rows import fill_access, fill_roles
 from tests.statements import guarded
 from tests.web.oauth.clients import register
 
@@ -53,6 +54,8 @@ def clients(database: Database) -> Iterator[tuple[Client, Client]]:
 
 
 def _filled(client: Client) -> Client:
+    user = client.new_user(password="a good password", emails=[{"value": "somebody@example.com"}])
+    group = client.new_group(members=[user])
     emails = [{"value": "somebody@example.com"}]
     user = client.new_user(password="a good password", emails=emails, roles=[{"value": "one"}])
     client.new_group(members=[user])
@@ -64,6 +67,8 @@ def _filled(client: Client) -> Client:
     with begin(client.organization.store, client.organization.operator, write=True) as tenant:
         consent(tenant, KEY, of_oauth, unique("code"), redirect_uri=None, scope="scim", code_challenge=None)
         accept_assertion(tenant, of_oauth, unique("jti"), tenant.now + timedelta(hours=1))
+        fill_access(tenant, user)
+        fill_roles(tenant, user, group, client.connection.id)
         row = {"id": "gone", "resource_type": "User", "document": "{}", "created_at": tenant.now}
         tenant.db.execute(
             insert(metadata.tables["tombstones"]).values(org_id=tenant.org_id, deleted_at=tenant.now, **row)

@@ -31,6 +31,7 @@ _ARGUMENTS = {
     "tombstone": "The id of the member who was deleted.",
     "group": "The id of the group.",
     "member": "The id of the member.",
+    "session": "The id of the session.",
 }
 _INTRODUCTION = f"""The organizations of a scim-server, for a portal's back end and for automation.
 

@@ -188,6 +188,8 @@ def _serve(declared: Operation, view: View, **arguments: str) -> Response:
     else:
         answered = answer(None)
     response = Response(answered.body, answered.status, answered.headers)
+    if not answered.body:
+        response.headers.pop("Content-Type", None)  # It is not the HTML that Flask supposes.
     if declared.method == "GET":
         response.make_conditional(request.environ)
     return response

@@ -41,6 +41,11 @@ BODIES: dict[str, dict[str, object]] = {
     "assign_an_object": {"object": "order:1", "assignees": [NOBODY]},
     "close_assignments_of_an_object": {"object": "order:1"},
     "hand_over_assignments": {"to": NOBODY},
+    "read_an_invitation": {"link": "x" * 43},
+    "accept_an_invitation": {"link": "x" * 43, "password": "a password of theirs"},
+    "request_a_password_reset": {"address": "taken@example.com"},
+    "complete_a_password_reset": {"link": "x" * 43, "password": "a password of theirs"},
+    "give_consents_of_a_member": {"consents": {}},
     "create_a_hand_over": {"to_member": NOBODY, "reason": "taken"},
     "attach_the_evidence": {"name": "taken", "type": "text/plain", "content": "dGFrZW4="},
     "approve_a_hand_over": {},
@@ -70,6 +75,8 @@ def ids(app: Flask, other: Client) -> dict[str, str]:
     role = api.read("roles")["items"][0]["id"]
     wanted = {"connection": "default", "source": "role", "value": MARK, "group": role}
     named = {"token": other.credentials.actor.id, "client": registered, "mapping": api.made("mappings", wanted)["id"]}
+    places = {"session": NOBODY, "tombstone": user}
+    return {"connection": other.connection.id, "group": group, "member": user, **places, **named}
     evidence = {"name": MARK, "type": "text/plain", "content": "eg=="}
     asked = {"to_member": user, "reason": MARK, "evidence": evidence}
     named["hand_over"] = api.made("hand-overs", asked)["id"]

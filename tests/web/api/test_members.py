@@ -226,7 +226,7 @@ def test_the_last_administrator_keeps_the_seat(delegated: Portal) -> None:
     """Whatever would leave nobody is refused with the way out; with another administrator it is not."""
     admin = delegated.member("admin", ADMINISTRATOR)
     role = delegated.roles()[ADMINISTRATOR]
-    attempts = (
+    attempts: tuple[tuple[str, str, object], ...] = (
         ("POST", f"members/{admin}/suspend", None),
         ("POST", f"members/{admin}/archive", None),
         ("PATCH", f"members/{admin}", {"active": False}),
