@@ -12,6 +12,8 @@ from tests.api import ApiClient, api_client, errors_of, problem_of
 from tests.directory import NOBODY, Client, new_client, trail_of
 from tests.portals import Portal, as_operator, portal
 
+pytestmark = pytest.mark.usefixtures("tenant_guard")
+
 ADMINISTRATOR = "delegated-administrator"
 INVOICES = "invoice-management"
 LETTER = b"%PDF-1.7 I agree."
