@@ -105,8 +105,8 @@ def test_a_day_that_is_past_is_done_at_once(portal: Portal, scim: Client) -> Non
     portal.work()
     assert portal.state_of(member_id) == "suspended"
     portal.post(f"members/{member_id}/restore")
-    title = {"op": "replace", "path": "title", "value": "Consultant"}
-    assert scim.patch(f"/Users/{member_id}", title).status_code == 200
+    contact = {"op": "add", "path": f"{MEMBER_USER_URN}:contactRoles", "value": ["invoices"]}
+    assert scim.patch(f"/Users/{member_id}", contact).status_code == 200
     portal.work()
     assert portal.state_of(member_id) == "active"
 

@@ -157,17 +157,17 @@ def test_what_a_worker_dies_over_is_done_by_another(desk: Desk, organization: Or
 
 def test_what_is_asked_for_anew_while_a_worker_is_at_it_is_done_anew(desk: Desk, organization: Organization) -> None:
     """The worker does not remove what it was not given."""
-    doing, asked = Doing(), list[bool]()
+    doing, begun = Doing(), list[int]()
 
     def do(desk: Desk, delivery: Delivery) -> None:
-        if not asked:
-            asked.append(True)
+        begun.append(delivery.attempts)
+        if len(begun) == 1:
             ask(organization)
         doing.do(desk, delivery)
 
     ask(organization)
     work(desk, {"letter": Handler(do)}, threading.Event())
-    assert doing.done == ["ada"]
+    assert (begun, doing.done) == ([1, 1], ["ada"])
     assert left(organization) == []
 
 
