@@ -15,7 +15,8 @@ from benchmarks.stage import digest_key
 from scim_server.actions.groups import change_group_members, create_group
 from scim_server.actions.organizations import operator_credentials
 from scim_server.actions.permissions import rights_of
-from scim_server.actions.portals import change_portal, organization_of
+from scim_server.actions.portal_changes import change_portal
+from scim_server.actions.portals import organization_of
 from scim_server.store.session import Credentials, Store, Tenant, begin
 from scim_server.store.tables import memberships, resources
 

@@ -16,6 +16,7 @@ from scim2_models import ConflictException
 from scim_server.actions.imports import import_some, remove_import, start_import, upload, verify_some
 from scim_server.actions.member_export import export_members
 from scim_server.actions.organizations import operator_credentials
+from scim_server.cli_members import member as member
 from scim_server.config import read_settings
 from scim_server.store.imports import CHUNK_BYTES, ImportFault, ImportRecord, get_import, list_faults
 from scim_server.store.session import Credentials, Store, begin
@@ -29,11 +30,6 @@ _DONE = ("created", "changed", "left as they were", "with faults")
 _TO_DO = ("to create", "to change", "to leave as they are", "with faults")
 
 Step = Callable[[Store, Credentials, str, float], ImportRecord]
-
-
-@click.group()
-def member() -> None:
-    """The members of an organization."""
 
 
 @member.command("export")

@@ -135,3 +135,37 @@ def test_logs_are_json_or_text() -> None:
     """There are two forms of log."""
     with pytest.raises(SettingError, match=r"SCIM_SERVER_LOG_FORMAT must be one of json, text"):
         read_settings({**SECRET_KEY, "SCIM_SERVER_LOG_FORMAT": "xml"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://mail.example",
+        "smtp://portal:secret@mail.example:587",
+        "smtps://portal:secret@mail.example",
+        "file:///var/lib/scim-server/mail",
+    ],
+)
+def test_a_mail_server_and_a_directory_are_taken(url: str) -> None:
+    """Messages are sent by SMTP, or kept as files."""
+    mail = {"SCIM_SERVER_SMTP_URL": url, "SCIM_SERVER_MAIL_FROM": "Portal <no-reply@portal.example>"}
+    settings = read_settings({**SECRET_KEY, **mail})
+    assert (settings.smtp_url, settings.mail_from) == (url, "Portal <no-reply@portal.example>")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mail.example", "smtp://", "smtp://u:secret@host:port", "http://u:secret@host", "file://", "file://mail/secret"],
+)
+def test_another_mail_server_is_refused_without_its_password(url: str) -> None:
+    """The message says which URLs are taken."""
+    with pytest.raises(SettingError, match="SCIM_SERVER_SMTP_URL must be smtp://USER:PASSWORD@HOST:PORT") as refused:
+        read_settings({**SECRET_KEY, "SCIM_SERVER_SMTP_URL": url, "SCIM_SERVER_MAIL_FROM": "a@b.example"})
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("mail_from", ["", "Portal", "Portal <>", "@portal.example", "a@b.example\nBcc: c@d.example"])
+def test_a_sender_is_an_address(mail_from: str) -> None:
+    """Where e-mail is sent, it is from somebody."""
+    with pytest.raises(SettingError, match="SCIM_SERVER_MAIL_FROM must be set"):
+        read_settings({**SECRET_KEY, "SCIM_SERVER_SMTP_URL": "smtp://mail.example", "SCIM_SERVER_MAIL_FROM": mail_from})

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from scim2_models import ConflictException, InvalidValueException
 
+from scim_server.actions.notices import tell_assigned, tell_not_assigned
 from scim_server.store.assignments import (
     Assignment,
     close_assignments,
@@ -17,7 +18,7 @@ from scim_server.store.trail import record
 
 
 def assign(tenant: Tenant, object_type: str, object_id: str, assignee_ids: Sequence[str]) -> None:
-    """Assign an object to members, or to groups: a team, or a customer group.
+    """Assign an object to members, who are told by e-mail, or to groups: a team, or a customer group.
 
     :raises InvalidValueException: When one of them does not exist.
     """
@@ -27,6 +28,7 @@ def assign(tenant: Tenant, object_type: str, object_id: str, assignee_ids: Seque
         if insert_assignment(tenant, object_type, object_id, assignee_id):
             changes = {"object": {"to": f"{object_type}:{object_id}"}}
             record(tenant, "assignment.create", "Assignment", assignee_id, changes)
+            tell_assigned(tenant, assignee_id, object_type, object_id)
 
 
 def close(tenant: Tenant, object_type: str, object_id: str, assignee_id: str | None = None) -> None:
@@ -67,3 +69,4 @@ def _recorded(tenant: Tenant, closed: Sequence[Assignment]) -> None:
     for each in closed:
         changes = {"object": {"from": f"{each.object_type}:{each.object_id}"}}
         record(tenant, "assignment.close", "Assignment", each.assignee_id, changes)
+        tell_not_assigned(tenant, each.assignee_id, each.object_type, each.object_id)

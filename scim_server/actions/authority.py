@@ -20,12 +20,21 @@ from scim_server.protocol.permissions import (
     holdings_of,
 )
 from scim_server.protocol.portals import MANAGE_MEMBERS, Permissions, PortalProfile
-from scim_server.store.organizations import Organization, own_organization
-from scim_server.store.permissions import edges_of, list_holders
+from scim_server.store.organizations import Organization, mark_seated, own_organization
+from scim_server.store.permissions import edges_of, had_access, list_holders
 from scim_server.store.roles import role_ids_of
 from scim_server.store.session import Tenant
 
 _SHOWN = 20
+
+IN_RECOVERY = (
+    "the organization has lost its administrator, and is in recovery: ask for a hand-over with evidence, which the "
+    "operator approves"
+)
+EMPTY_SEAT = (
+    "this would leave the organization without an administrator who has access; name a deputy, give another member "
+    "the role, or have the operator approve a hand-over first"
+)
 
 
 def holdings(tenant: Tenant, profile: PortalProfile, organization: Organization, member_id: str) -> tuple[Holding, ...]:
@@ -50,6 +59,12 @@ def holdings_with_state(
         return state, ()
     edges += _deputy_edges(tenant, profile, organization, member_id)
     return state, holdings_of(member_id, edges, profile)
+
+
+def with_access(tenant: Tenant, profile: PortalProfile, member_id: str) -> Permissions:
+    """Return the permissions that a member has, or would have with access."""
+    _, edges = edges_of(tenant, member_id) or (None, [])
+    return effective(holdings_of(member_id, edges, profile), profile)
 
 
 def _deputy_edges(tenant: Tenant, profile: PortalProfile, organization: Organization, member_id: str) -> list[Edge]:
@@ -87,6 +102,24 @@ def seat_is_held(tenant: Tenant, profile: PortalProfile, organization: Organizat
     return found is not None and found[0] == "active"
 
 
+def is_in_recovery(tenant: Tenant, profile: PortalProfile, organization: Organization) -> bool:
+    """Return whether the organization has lost its administrator, and nobody has the seat."""
+    return not seat_is_held(tenant, profile, organization) and _was_seated(tenant, profile, organization)
+
+
+def _was_seated(tenant: Tenant, profile: PortalProfile, organization: Organization) -> bool:
+    """Return whether somebody has had the seat; no action has seen it where identity providers alone have filled it."""
+    templates = [key for key, role in profile.roles.items() if role.administrator]
+    return organization.seated_at is not None or had_access(tenant, role_ids_of(tenant, templates))
+
+
+def _heirs(tenant: Tenant, profile: PortalProfile) -> set[str]:
+    """Return who has an administrator's role and may yet get access, or has it; not those whose access has ended."""
+    templates = [key for key, role in profile.roles.items() if role.administrator]
+    holders = list_holders(tenant, role_ids_of(tenant, templates))
+    return {identifier for identifier, _, state in holders if state in ("contact", "invited", "active")}
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """What bounds who acts, while the organization's row is held; ``held`` is None for one who acts for all of it."""
@@ -107,16 +140,24 @@ class Guard:
 
 
 @contextmanager
-def guarded(tenant: Tenant, needed: str | None = MANAGE_MEMBERS, *, within: Guard | None = None) -> Iterator[Guard]:
+def guarded(
+    tenant: Tenant,
+    needed: str | None = MANAGE_MEMBERS,
+    *,
+    ends_recovery: bool = False,
+    within: Guard | None = None,
+) -> Iterator[Guard]:
     """Do what changes who may do what inside; it is undone where it breaks a rule that nobody may break.
 
     That is to gain by what one does, and to leave the administrator's seat empty. The organization's row is held
     from the beginning, so that two who do so at once do not both look before either writes.
 
     :param needed: The permission that a member needs for it, if any.
+    :param ends_recovery: Whether it may fill the seat of an organization that has lost its administrator, which is
+        for the operator to do, by a hand-over with evidence.
     :param within: The guard of what this is a part of, such as one row of many, at whose end it is all checked.
     :raises ForbiddenException: When a member lacks it, or would gain.
-    :raises ConflictException: When nobody would have the administrator's seat any more.
+    :raises ConflictException: When nobody would have the administrator's seat any more, or somebody again.
     """
     if within is not None:
         yield within
@@ -130,17 +171,21 @@ def guarded(tenant: Tenant, needed: str | None = MANAGE_MEMBERS, *, within: Guar
     if acting and needed and needed not in effective(held or (), profile):
         require_permission(tenant, organization, needed)
     was_held = seat_is_held(tenant, profile, organization)
+    is_lost = not was_held and not ends_recovery and _was_seated(tenant, profile, organization)
+    heirs = _heirs(tenant, profile) if is_lost else set()
     yield Guard(profile, organization, held)
     after = organization_of(tenant)
     if acting:
         holds = effective(holdings(tenant, profile, after, acting), profile)
         if gained := exceeding(holds, effective(held or (), profile)):
             raise ForbiddenException(detail=f"nobody changes their own rights: you would gain {', '.join(gained)}")
-    if was_held and not seat_is_held(tenant, profile, after):
-        raise ConflictException(
-            detail="this would leave the organization without an administrator who has access; name a deputy, give "
-            "another member the role, or have the operator approve a hand-over first"
-        )
+    is_held = seat_is_held(tenant, profile, after)
+    if was_held and not is_held:
+        raise ConflictException(detail=EMPTY_SEAT)
+    if is_lost and (is_held or _heirs(tenant, profile) - heirs):
+        raise ConflictException(detail=IN_RECOVERY)
+    if is_held and after.seated_at is None:
+        mark_seated(tenant)
 
 
 def require_permission(tenant: Tenant, organization: Organization, permission: str) -> None:

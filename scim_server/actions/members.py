@@ -13,13 +13,16 @@ from scim2_models import (
 )
 
 from scim_server.actions.assignments import check_none_open, hand_over
-from scim_server.actions.authority import Guard, guarded
+from scim_server.actions.authority import Guard, guarded, with_access
 from scim_server.actions.groups import change_members_of, check_holders, reachable
-from scim_server.actions.resources import create, delete, patch_resource
+from scim_server.actions.invitations import invite
+from scim_server.actions.password_resets import offer_first_password
+from scim_server.actions.resources import create, delete, patch_resource, starts_later
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.documents import Document, Parts
 from scim_server.protocol.lifecycle import Event, next_state
 from scim_server.protocol.patch import Patch
+from scim_server.protocol.people import email_of
 from scim_server.protocol.permissions import effective
 from scim_server.protocol.portals import MANAGE_MEMBERS, AccessOnCreation, PortalProfile, widest
 from scim_server.protocol.profiles import Leniences
@@ -52,11 +55,36 @@ def create_member(
     """
     with guarded(tenant, within=within) as guard:
         _check_required(guard.profile, parts.document)
-        access = access or _ON_CREATION[guard.profile.policy.access_on_creation]
+        asked = access is not None
+        # Who starts on a later day gets access then.
+        waits = not asked and starts_later(tenant, parts.document)
+        access = access or ("none" if waits else _ON_CREATION[guard.profile.policy.access_on_creation])
         stored = create(tenant, definition, replace(parts, active=access == "grant"))
         if role_ids:
             _set_roles(tenant, guard, stored.id, role_ids, None)
+        _give_access(tenant, stored.id, parts.document, access, asked=asked)
     return stored
+
+
+def _give_access(tenant: Tenant, member_id: str, document: Document, access: Access, *, asked: bool) -> None:
+    """Send a new member what their access takes; whom nothing can be sent to, where nobody asked for it, waits."""
+    if email_of(document) is None and not (asked and access == "invite"):
+        return
+    if access == "invite":
+        invite(tenant, member_id)
+    elif access == "grant":
+        offer_first_password(tenant, get_member(tenant, member_id))
+
+
+def grant_access(tenant: Tenant, member_id: str, if_match: str | None = None) -> MemberRecord:
+    """Give a member access; who has no password yet is sent the link to choose one.
+
+    :raises ConflictException: When they are archived, or have no e-mail address to send the link to.
+    :raises ForbiddenException: When a member does it to themselves, or may not.
+    """
+    member = move(tenant, member_id, "grant_access", if_match)
+    offer_first_password(tenant, member)
+    return member
 
 
 def change_member(
@@ -85,6 +113,8 @@ def change_member(
             if is_own:
                 raise ForbiddenException(detail="nobody changes their own access; ask another administrator")
             next_state(before.state, "grant_access" if stored.active else "suspend")
+            if stored.active:
+                guard.give(with_access(tenant, guard.profile, member_id))
     return stored
 
 
@@ -179,12 +209,16 @@ def move(tenant: Tenant, member_id: str, event: Event, if_match: str | None = No
     """
     if _is_own(tenant, member_id):
         raise ForbiddenException(detail="nobody changes their own access; ask another administrator")
-    with guarded(tenant):
+    # Who accepts, or starts, was given the seat before it was lost; an operator can give access back to who had it.
+    ends_recovery = event in ("accept", "start") or (event == "restore" and tenant.actor.kind == "operator")
+    with guarded(tenant, ends_recovery=ends_recovery) as guard:
         member = get_member(tenant, member_id, lock=True)
         check_version(member.version, if_match)
         state = next_state(member.state, event)
         if state == member.state:
             return member
+        if state in ("active", "invited"):
+            guard.give(with_access(tenant, guard.profile, member_id))
         moved = set_state(tenant, member, state)
         changes = {"state": {"from": member.state, "to": state}}
         record(tenant, f"user.{event}", "User", member_id, changes)

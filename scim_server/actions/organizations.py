@@ -14,6 +14,7 @@ from scim_server.protocol.portals import DEFAULT_PORTAL
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
 from scim_server.protocol.replies import check_version
+from scim_server.store.calendar import move_dates
 from scim_server.store.connections import (
     ConnectionRecord,
     find_connection,
@@ -50,6 +51,8 @@ _NAMES_SHOWN = 20
 
 # NB: no UUID, so that an organization can be named by its slug or by its id.
 SLUG = re.compile(r"(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+_MAILBOX = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 
 
 class UnknownError(LookupError):
@@ -102,12 +105,15 @@ def create_organization(
     return organization
 
 
-def change_organization(tenant: Tenant, changes: Mapping[str, str], if_match: str | None = None) -> Organization:
-    """Change the name, the time zone or the language of the organization.
+def change_organization(tenant: Tenant, changes: Mapping[str, str | None], if_match: str | None = None) -> Organization:
+    """Change the name, the time zone, the language or the mailbox to turn to of the organization.
 
     :raises ValueError: When a value is none that is accepted.
     """
-    return _change(tenant, "organization.change", _checked(changes), if_match)
+    changed = _change(tenant, "organization.change", _checked(changes), if_match)
+    if "time_zone" in changes:
+        move_dates(tenant, changed.time_zone)
+    return changed
 
 
 def suspend_organization(tenant: Tenant, if_match: str | None = None) -> Organization:
@@ -165,7 +171,7 @@ def _changed(before: Organization | ConnectionRecord, changes: Mapping[str, Any]
     }
 
 
-def _checked(values: Mapping[str, str]) -> dict[str, str]:
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is to be written of an organization, its name without spaces around it.
 
     :raises ValueError: When a value is none that is accepted.
@@ -177,6 +183,9 @@ def _checked(values: Mapping[str, str]) -> dict[str, str]:
             raise ValueError(f"the name must have 1 to {MAX_NAME_LENGTH} characters")
     if "time_zone" in checked and not is_time_zone(checked["time_zone"]):
         raise ValueError(f"{checked['time_zone'][:100]!r} is no time zone of the IANA, such as Europe/Paris or UTC")
+    contact = checked.get("contact_email")
+    if contact is not None and not _MAILBOX.fullmatch(contact):
+        raise ValueError(f"{contact[:100]!r} is no e-mail address, such as contact@example.com")
     if checked.get("language", "en") not in LANGUAGES:
         raise ValueError(f"{checked['language'][:100]!r} is not a language; accepted: {', '.join(LANGUAGES)}")
     return checked

@@ -1,20 +1,24 @@
 """The portal profile of an organization, and the roles that follow from it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-
 from scim2_models import ConflictException, UniquenessException
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.documents import Document, with_schemas
 from scim_server.protocol.portals import PortalProfile, Role
-from scim_server.protocol.replies import check_version
 from scim_server.store.groups import OWN_NAMESPACES
-from scim_server.store.organizations import Organization, own_organization, update_organization
-from scim_server.store.permissions import list_holders
+from scim_server.store.organizations import Organization, list_organizations, own_organization
 from scim_server.store.resources import GroupPlace, insert_resource
-from scim_server.store.roles import RoleRecord, insert_role, list_roles
-from scim_server.store.session import Tenant, new_id, savepoint
+from scim_server.store.roles import insert_role, list_roles
+from scim_server.store.session import (
+    Actor,
+    Credentials,
+    Store,
+    Tenant,
+    begin,
+    begin_platform,
+    new_id,
+    savepoint,
+)
 from scim_server.store.trail import record
 
 MEMBER_GROUP_URN = "urn:scim-server:params:scim:schemas:extension:member:1.0:Group"
@@ -61,6 +65,34 @@ def ensure_roles(tenant: Tenant, profile: PortalProfile, language: str) -> None:
             _make_role(tenant, key, role, profile.policy.languages, language)
 
 
+def complete_roles(store: Store, *, actor_id: str) -> tuple[list[str], dict[str, str]]:
+    """Make the roles that any organization lacks, such as one from before there were roles.
+
+    :return: The slugs of those that lacked some; and of those whose profile is not loaded, with why they lack them
+        still.
+    """
+    completed: list[str] = []
+    left: dict[str, str] = {}
+    with begin_platform(store, write=False) as platform:
+        organizations = [each for each in list_organizations(platform) if each.status != "deleting"]
+    for each in organizations:
+        profile = store.portals.get(each.portal)
+        if profile is None:
+            left[each.slug] = f"its portal profile {each.portal!r} is not loaded; put its file into the directory"
+            continue
+        credentials = Credentials(each.id, Actor("operator", actor_id))
+        with begin(store, credentials, write=False) as tenant:
+            is_complete = set(profile.roles) <= {role.template for role in list_roles(tenant)}
+        if is_complete:
+            continue
+        with begin(store, credentials, write=True) as tenant:
+            # Held, so that two who upgrade at once do not both make them.
+            own_organization(tenant, lock=True)
+            ensure_roles(tenant, profile, each.language)
+        completed.append(each.slug)
+    return completed, left
+
+
 def _make_role(tenant: Tenant, key: str, role: Role, languages: tuple[str, ...], language: str) -> None:
     name = role.name[language if language in role.name else languages[0]]
     try:
@@ -90,84 +122,3 @@ def with_facts(document: Document, definition: ResourceDefinition, kind: str, pa
     """Return the document of a group with what the organization makes of it, as SCIM shows it."""
     facts = {"kind": kind, **({"parent": parent_id} if parent_id else {})}
     return with_schemas({**document, MEMBER_GROUP_URN: facts}, definition)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Something that would hold no longer under another profile; ``members`` are ids, at most so many as are shown."""
-
-    what: str
-    members: tuple[str, ...] = ()
-
-
-_MEMBERS_SHOWN = 100
-
-
-def differences(tenant: Tenant, profile: PortalProfile) -> list[Difference]:
-    """Return what would no longer hold if the organization had another portal profile."""
-    return list(_differences(tenant, portal_of(tenant), profile))
-
-
-def _differences(tenant: Tenant, before: PortalProfile, after: PortalProfile) -> Iterator[Difference]:
-    roles = list_roles(tenant)
-    several: dict[str, int] = {}
-    for role in roles:
-        holders = [each[0] for each in list_holders(tenant, [role.id])]
-        for each in holders:
-            several[each] = several.get(each, 0) + 1
-        shown = tuple(holders[:_MEMBERS_SHOWN])
-        yield from _role_differences(role, shown, len(holders), before, after)
-    if after.policy.roles_per_member == "one" and (too_many := [each for each, count in several.items() if count > 1]):
-        what = f"{len(too_many)} members have several roles, where {after.name} gives one"
-        yield Difference(what, tuple(sorted(too_many)[:_MEMBERS_SHOWN]))
-    for name in sorted(set(before.permissions) - set(after.permissions)):
-        yield Difference(f"the permission {name} does not exist in {after.name}")
-
-
-def _role_differences(
-    role: RoleRecord, shown: tuple[str, ...], holders: int, before: PortalProfile, after: PortalProfile
-) -> Iterator[Difference]:
-    if role.template is None:
-        lost = sorted(set(role.permissions or {}) - set(after.permissions))
-        if lost:
-            yield Difference(
-                f"the role {role.display} loses {', '.join(lost)}, which {after.name} does not have", shown
-            )
-        if not after.policy.custom_roles:
-            yield Difference(
-                f"the role {role.display} is the organization's own, which {after.name} has none of", shown
-            )
-        return
-    following = after.roles.get(role.template)
-    if following is None:
-        yield Difference(f"the role {role.display} ({role.template}) does not exist in {after.name}", shown)
-        return
-    former = before.roles.get(role.template)
-    lost = sorted(set(former.permissions if former else {}) - set(following.permissions))
-    if lost:
-        yield Difference(f"the role {role.display} loses {', '.join(lost)}", shown)
-    if following.max_holders is not None and holders > following.max_holders:
-        what = f"{holders} members have the role {role.display}, which at most {following.max_holders} can have"
-        yield Difference(what, shown)
-
-
-def change_portal(tenant: Tenant, name: str, if_match: str | None = None) -> Organization:
-    """Give the organization another portal profile; roles that it lacks are made, none is taken away.
-
-    A role whose template the profile does not have gives nothing from now on.
-
-    :raises ValueError: When no profile of that name is loaded.
-    """
-    profile = portal_named(tenant, name)
-    organization = own_organization(tenant, lock=True)
-    if organization is None:
-        raise ConflictException(detail="the organization was deleted")
-    check_version(organization.version, if_match)
-    if organization.portal == name:
-        return organization
-    changed = replace(organization, portal=name, version=organization.version + 1)
-    update_organization(tenant, changed)
-    changes = {"portal": {"from": organization.portal, "to": name}}
-    record(tenant, "organization.change", "Organization", organization.id, changes)
-    ensure_roles(tenant, profile, organization.language)
-    return changed

@@ -15,6 +15,7 @@ from scim_server.actions.portals import portal_of
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import prepared_password
 from scim_server.protocol.documents import KEPT, Document, Parts, read_resource, split, with_schemas
+from scim_server.protocol.member_dates import MEMBER_USER_URN, dates_of
 from scim_server.protocol.members import AddMembers, MemberStep, ReplaceMembers
 from scim_server.protocol.patch import Patch, read_patch
 from scim_server.protocol.profiles import Leniences
@@ -22,6 +23,7 @@ from scim_server.protocol.projection import Projection
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING
 from scim_server.protocol.replies import StoredResource, check_version
 from scim_server.protocol.writes import apply_writes, keep_immutable, same_documents
+from scim_server.store.calendar import midnight, zone_of
 from scim_server.store.groups import OWN_NAMESPACES, find_group, get_group, move_group
 from scim_server.store.memberships import apply_step
 from scim_server.store.passwords import clear_password, digest_password, set_password
@@ -45,6 +47,10 @@ from scim_server.store.trail import record
 MAX_PASSWORD_LENGTH = 1_000
 MAX_PASSWORDS = 10
 """How many passwords one request sets at most: each takes some 30 ms of a processor."""
+
+
+_BESIDE = ("roles", MEMBER_USER_URN)
+"""The attributes of users from which more rows follow than one statement writes."""
 
 
 class Digests:
@@ -113,7 +119,7 @@ def prepare_patch(
 def create(
     tenant: Tenant, definition: ResourceDefinition, parts: Parts, resource_id: str | None = None
 ) -> StoredResource:
-    """Create a resource; ``active`` is true unless it was sent as false.
+    """Create a resource; ``active`` is true unless it was sent as false, or left out for who starts on a later day.
 
     Where the connection says so, the user who has that userName already is taken instead.
 
@@ -125,7 +131,7 @@ def create(
     if taken is not None:
         return taken
     resource_id = resource_id or new_id()
-    active = parts.active is not False if definition.has_active else None
+    active = _begins_active(tenant, parts) if definition.has_active else None
     stored = insert_resource(tenant, definition, resource_id, parts.document, active)
     if isinstance(parts.password, str):
         set_password(tenant, resource_id, parts.password)
@@ -139,7 +145,8 @@ def create_at_once(
     store: Store, credentials: Credentials, definition: ResourceDefinition, parts: Parts
 ) -> StoredResource | None:
     """Do what :func:`create` does in one statement, a transaction of its own; None where it takes several."""
-    if parts.members or isinstance(parts.password, str) or parts.document.get("roles") or not store.writes_at_once:
+    beside = parts.members or isinstance(parts.password, str) or parts.document.get("roles")
+    if beside or MEMBER_USER_URN in parts.document or not store.writes_at_once:
         return None
 
     def action(tenant: Tenant) -> StoredResource | None:
@@ -152,6 +159,19 @@ def create_at_once(
         return insert_resource(tenant, definition, resource_id, parts.document, active, at_once=True)
 
     return attempt(store, credentials, action)
+
+
+def _begins_active(tenant: Tenant, parts: Parts) -> bool:
+    return parts.active is not False and (parts.active is True or not starts_later(tenant, parts.document))
+
+
+def starts_later(tenant: Tenant, document: Document) -> bool:
+    """Return whether a user has a first day that has not come yet.
+
+    :raises InvalidValueException: When it is no date.
+    """
+    start = dates_of(document).start
+    return start is not None and midnight(start, zone_of(tenant)) > tenant.now
 
 
 def _take_namesake(tenant: Tenant, definition: ResourceDefinition, parts: Parts) -> StoredResource | None:
@@ -256,7 +276,7 @@ def change_at_once(
 
     What changes is written in one statement, which finds the version that was read or nothing.
 
-    :return: None where it takes a transaction: for members and passwords, or after somebody else came between.
+    :return: None where it takes a transaction: for members, passwords and dates, or after somebody else came between.
     """
     if definition.is_group or not store.writes_at_once:
         return None
@@ -268,7 +288,7 @@ def change_at_once(
             verb, (old, state) = "replace", _replaced(read, asked, definition)
         else:
             verb, (old, state) = "patch", _patched(read, asked, definition, leniences)
-        if state.password is not KEPT or old.get("roles") != state.document.get("roles"):
+        if state.password is not KEPT or any(old.get(name) != state.document.get(name) for name in _BESIDE):
             return None
         if read.active == state.active and same_documents(old, state.document):
             return read

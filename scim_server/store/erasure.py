@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from scim2_models import NotFoundException
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
 from scim_server.store.columns import metadata
+from scim_server.store.hand_over_tables import hand_overs
 from scim_server.store.imports import delete_idle_imports
 from scim_server.store.session import Tenant
 from scim_server.store.tables import tombstones, trail
@@ -62,7 +63,12 @@ def forget(tenant: Tenant, member_id: str) -> None:
     """Delete what is kept of a person beside their record, and what the trail says of them; what was done stays."""
     for table in _OF_PERSONS:
         tenant.db.execute(delete(table).where(table.c.org_id == tenant.org_id, table.c.user_id == member_id))
+    # Evidence of hand-overs and the reasons given for them name people.
+    of_seat = or_(hand_overs.c.from_user_id == member_id, hand_overs.c.to_user_id == member_id)
+    asked = select(hand_overs.c.id).where(hand_overs.c.org_id == tenant.org_id, of_seat)
+    told_of = [member_id, *tenant.db.scalars(asked)]
+    tenant.db.execute(delete(hand_overs).where(hand_overs.c.org_id == tenant.org_id, of_seat))
     # A file of members may name the person anywhere, and what it was to do is done, or can be uploaded again.
     delete_idle_imports(tenant)
-    own = (trail.c.org_id == tenant.org_id, trail.c.resource_id == member_id)
+    own = (trail.c.org_id == tenant.org_id, trail.c.resource_id.in_(told_of))
     tenant.db.execute(update(trail).where(*own).values(changes={}))

@@ -7,8 +7,10 @@ from datetime import datetime
 from scim2_models import NotFoundException
 from sqlalchemy import ColumnElement, select, update
 
+from scim_server.protocol.comparison import attribute_key
 from scim_server.protocol.lifecycle import State
-from scim_server.store.resources import COMPUTED_TYPE
+from scim_server.store.emails import may_have_email
+from scim_server.store.resources import COMPUTED_ID, COMPUTED_TYPE
 from scim_server.store.session import Tenant
 from scim_server.store.tables import resources
 
@@ -38,13 +40,33 @@ def get_member(tenant: Tenant, member_id: str, *, lock: bool = False) -> MemberR
     :param lock: Whether the row is held until the transaction ends.
     :raises NotFoundException: When the organization has none of that id.
     """
+    member = find_member(tenant, member_id, lock=lock)
+    if member is None:
+        raise NotFoundException(detail=f"there is no member {member_id[:100]!r}")
+    return member
+
+
+def find_member(tenant: Tenant, member_id: str, *, lock: bool = False) -> MemberRecord | None:
+    """Return a member; see :func:`get_member`."""
     found = select(*_COLUMNS).where(
         resources.c.org_id == tenant.org_id, resources.c.id == member_id, COMPUTED_TYPE == "User"
     )
     row = tenant.db.execute(found.with_for_update(key_share=True) if lock else found).first()
-    if row is None:
-        raise NotFoundException(detail=f"there is no member {member_id[:100]!r}")
-    return MemberRecord(*row)
+    return None if row is None else MemberRecord(*row)
+
+
+def list_named(tenant: Tenant, name: str, limit: int) -> Sequence[MemberRecord]:
+    """Return the members with a ``userName``, else those with an e-mail address, at most so many."""
+    user = tenant.catalog.by_name("User")
+    unique, address = user.unique_attribute, user.attributes["emails"].sub_attributes["value"]
+    assert unique is not None
+    of_name = resources.c.unique_key == attribute_key(name, unique)
+    for condition in (of_name, may_have_email(tenant, attribute_key(name, address))):
+        found = select(*_COLUMNS).where(resources.c.org_id == tenant.org_id, condition, COMPUTED_TYPE == "User")
+        rows = tenant.db.execute(found.order_by(COMPUTED_ID).limit(limit)).all()
+        if rows:
+            return [MemberRecord(*row) for row in rows]
+    return []
 
 
 def list_some(tenant: Tenant, *conditions: ColumnElement[bool], after: str, limit: int) -> Sequence[MemberRecord]:

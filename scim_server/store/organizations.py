@@ -24,7 +24,8 @@ class Organization:
 
     ``deleting`` refuses every request but the one that goes on with it; ``time_zone`` is a name of the IANA's,
     ``language`` that of texts to its people, ``portal`` the name of its portal profile, ``deputy_id`` who has the
-    administrator's seat while no administrator has access.
+    administrator's seat while no administrator has access, ``contact_email`` a mailbox shown in place of the
+    administrators' addresses. ``seated_at`` is when an action first saw an administrator with access, None for never.
     """
 
     id: str
@@ -37,10 +38,12 @@ class Organization:
     portal: str = DEFAULT_PORTAL
     deputy_id: str | None = None
     version: int = 1
+    contact_email: str | None = None
+    seated_at: datetime | None = None
 
 
 _COLUMNS = tuple(organizations.c[name] for name in Organization.__slots__)
-_CHANGED = ("name", "status", "time_zone", "language", "portal", "deputy_id", "version")
+_CHANGED = ("name", "status", "time_zone", "language", "portal", "deputy_id", "contact_email", "version")
 
 
 def insert_organization(platform: Platform, organization: Organization) -> None:
@@ -83,3 +86,8 @@ def update_organization(tenant: Tenant, organization: Organization) -> None:
     """Store what can change of the organization of the tenant."""
     values = {name: getattr(organization, name) for name in _CHANGED}
     tenant.db.execute(update(organizations).where(organizations.c.id == tenant.org_id).values(values))
+
+
+def mark_seated(tenant: Tenant) -> None:
+    """Remember that the organization of the tenant, whose row is held, has had an administrator with access."""
+    tenant.db.execute(update(organizations).where(organizations.c.id == tenant.org_id).values(seated_at=tenant.now))

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    exists,
     literal_column,
     null,
     or_,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from scim_server.protocol.lifecycle import State
 from scim_server.protocol.permissions import Edge
 from scim_server.store.columns import Key
+from scim_server.store.members import MemberRecord, list_some
 from scim_server.store.prepared import Prepared
 from scim_server.store.resources import COMPUTED_TYPE
 from scim_server.store.session import Tenant
@@ -162,7 +164,29 @@ def list_holders(
     return [(identifier, display, state) for identifier, display, state in tenant.db.execute(found)]
 
 
-def _below(tenant: Tenant, group_ids: Sequence[str]) -> CTE:
+def had_access(tenant: Tenant, group_ids: Sequence[str]) -> bool:
+    """Return whether the access of somebody who is in groups has ended."""
+    below = _below(tenant, group_ids)
+    ended = (resources.c.org_id == tenant.org_id, resources.c.access_ended_at.is_not(None), COMPUTED_TYPE == "User")
+    found = exists().where(*ended, resources.c.id.in_(select(below.c.member_id)))
+    return bool(tenant.db.scalar(select(found)))
+
+
+def list_holding(tenant: Tenant, besides: str | None, *, after: str, limit: int) -> Sequence[MemberRecord]:
+    """Return who is in any role or customer group, in the order of their ids: those after an id, at most so many.
+
+    :param besides: Who is listed too, in none.
+    """
+    org_id = tenant.org_id
+    kinds = (resources.c.org_id == org_id, resources.c.kind.in_(("role", "customerGroup")))
+    below = _below(tenant, select(resources.c.id).where(*kinds))
+    holds = resources.c.id.in_(select(below.c.member_id))
+    return list_some(
+        tenant, holds if besides is None else or_(holds, resources.c.id == besides), after=after, limit=limit
+    )
+
+
+def _below(tenant: Tenant, group_ids: Sequence[str] | Select[tuple[str]]) -> CTE:
     """Return the members of groups: directly, through teams, and through what mappings make of others."""
     org_id = tenant.org_id
     source, mapped, valued, direct = (

@@ -28,9 +28,11 @@ from sqlalchemy.exc import IntegrityError
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import attribute_key, comparison_key, fold_document
 from scim_server.protocol.documents import Document, display_of
+from scim_server.protocol.member_dates import MEMBER_USER_URN, NO_DATES, dates_of
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
 from scim_server.protocol.role_values import role_keys
+from scim_server.store.calendar import keep_dates
 from scim_server.store.columns import MAX_KEY_BYTES, Moment, computed
 from scim_server.store.emails import email_keys
 from scim_server.store.id_sets import id_list, is_listed
@@ -258,7 +260,7 @@ def insert_resource(
     :param at_once: Whether it is all there is to write, its entry in the trail included: see :func:`write_with`.
     :param place: What a group is to the organization; without, it is a team of who creates it.
     :raises UniquenessException: When its unique attribute has a value that is taken.
-    :raises InvalidValueException: When an indexed value is too long.
+    :raises InvalidValueException: When an indexed value is too long, or a date is none.
     """
     place = place or _place(tenant, definition)
     values = {
@@ -283,6 +285,8 @@ def insert_resource(
         keep_emails(tenant, resource_id, addresses, is_new=True)
     if definition.is_user and document.get("roles"):
         keep_role_values(tenant, resource_id, role_keys(document))
+    if definition.is_user and MEMBER_USER_URN in document:
+        keep_dates(tenant, resource_id, NO_DATES, dates_of(document))
     with _unique(definition, document):
         if at_once:
             write_with(tenant, _INSERT_AT_ONCE, values)
@@ -305,7 +309,7 @@ def update_resource(
     :param adopt: Whether the connection that acts provisions the resource from now on.
 
     :raises UniquenessException: When its unique attribute has a value that is taken.
-    :raises InvalidValueException: When an indexed value is too long.
+    :raises InvalidValueException: When an indexed value is too long, or a date is none.
     """
     values = _state_values(tenant, definition, locked, document, active)
     if adopt:
@@ -322,7 +326,7 @@ def update_unlocked(
 
     :return: None where somebody has changed the resource in between; nothing is written then.
     :raises UniquenessException: When its unique attribute has a value that is taken.
-    :raises InvalidValueException: When an indexed value is too long.
+    :raises InvalidValueException: When an indexed value is too long, or a date is none.
     """
     values = _state_values(tenant, definition, read, document, active)
     with _unique(definition, document):
@@ -346,6 +350,8 @@ def _state_values(
         keep_emails(tenant, old.id, email_keys(content["folded"]))
     if definition.is_user and former.get("roles") != document.get("roles"):
         keep_role_values(tenant, old.id, role_keys(document))
+    if definition.is_user and former.get(MEMBER_USER_URN) != document.get(MEMBER_USER_URN):
+        keep_dates(tenant, old.id, dates_of(former), dates_of(document))
     stamps = {"version": old.version + 1, "modified_at": tenant.now, "changed_by": tenant.author}
     return {"of_org": tenant.org_id, "of_id": old.id, **content, **stamps}
 

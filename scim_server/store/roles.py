@@ -87,6 +87,12 @@ def update_role(tenant: Tenant, group_id: str, permissions: Mapping[str, str]) -
     tenant.db.execute(update(roles).where(*own).values(template=None, permissions=dict(permissions)))
 
 
+def follow_template(tenant: Tenant, group_id: str, template: str) -> None:
+    """Let a role follow another template than it did."""
+    own = (roles.c.org_id == tenant.org_id, roles.c.group_id == group_id)
+    tenant.db.execute(update(roles).where(*own).values(template=template))
+
+
 def role_ids_of(tenant: Tenant, templates: Sequence[str]) -> list[str]:
     """Return the ids of the roles that follow templates."""
     following = (roles.c.org_id == tenant.org_id, roles.c.template.in_(templates))

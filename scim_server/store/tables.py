@@ -1,7 +1,8 @@
 """The tables. ``org_id`` leads every key of a tenant table, so the same schema can be partitioned by it.
 
 ``organizations``, ``tokens`` and ``oauth_clients`` are global: they are what finds the organization of a request. So
-is ``idempotency_keys``, which also holds what operators did across organizations.
+is ``idempotency_keys``, which also holds what operators did across organizations. How members come to have access is in
+:mod:`access_tables`.
 """
 
 from sqlalchemy import (
@@ -22,7 +23,9 @@ from sqlalchemy import (
     text,
 )
 
+from scim_server.store.access_tables import consents, deliveries, invitations, links, sessions, sign_ins
 from scim_server.store.columns import Json, Key, Moment, metadata
+from scim_server.store.hand_over_tables import hand_overs
 from scim_server.store.import_tables import import_chunks, import_faults, import_rows, imports
 
 organizations = Table(
@@ -39,6 +42,10 @@ organizations = Table(
     Column("portal", Key, nullable=False, server_default="delegated"),
     # The member who has the administrator's seat while no administrator has access.
     Column("deputy_id", Key),
+    # A mailbox to turn to, shown in place of the addresses of the administrators.
+    Column("contact_email", Text),
+    # When an action first saw an administrator with access: without one after that, it is in recovery.
+    Column("seated_at", Moment),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("slug", name="uq_organizations_slug"),
@@ -486,12 +493,18 @@ TENANT_TABLES = (
     mappings,
     role_values,
     assignments,
+    invitations,
+    links,
+    consents,
+    sessions,
+    sign_ins,
+    hand_overs,
     imports,
     import_chunks,
     import_rows,
     import_faults,
 )
-GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys)
+GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys, deliveries)
 
 # PostgreSQL shows and takes rows of the organization alone that a connection has named; see session.show_rows.
 _OWN = "org_id = current_setting('app.org', true)"

@@ -18,6 +18,7 @@ from scim_server.store.tables import organizations
 from tests.api import api_client
 from tests.directory import KEY, Client, contents, new_client, new_organization, site_of, unique
 from tests.member_files import filled_import
+from tests.rows import fill_access
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ def fill(app: Flask, client: Client) -> None:
     assert api.post("assignments", {"object": "order:1", "assignees": [user, team]}).status_code == 204
     with begin(store, organization.operator, write=True) as tenant:
         _fill_oauth(tenant)
+        fill_access(tenant, user)
     filled_import(organization)
     site_of(app).counts.write(store, patiently=True)
 

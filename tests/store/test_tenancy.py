@@ -139,6 +139,7 @@ def test_the_organization_leads_every_key_of_a_tenant_table() -> None:
         "tokens",
         "idempotency_keys",
         "oauth_clients",
+        "deliveries",
     }
 
 

@@ -33,11 +33,13 @@ _ARGUMENTS = {
     "connection": "The id of the connection.",
     "token": "The id of the token, not the token itself.",
     "client": "The id of the OAuth client.",
+    "hand_over": "The id of the hand-over.",
     "mapping": "The id of the mapping.",
     "tombstone": "The id of the member who was deleted.",
     "group": "The id of the group.",
     "import_id": "The id of the import.",
     "member": "The id of the member.",
+    "session": "The id of the session.",
 }
 _INTRODUCTION = f"""The organizations of a scim-server, for a portal's back end and for automation.
 
@@ -135,7 +137,8 @@ def _parameters(declared: Operation) -> list[dict[str, Any]]:
     if declared.versioned and declared.method == "GET":
         parameters.append(_header("If-None-Match", "An ETag; the same answers 304."))
     if declared.permission is not None:
-        parameters.append(_header(ON_BEHALF_OF, f"The id of the member who asks; needs `{declared.permission}`."))
+        needed = f"needs `{declared.permission}`" if declared.permission else "any who has access may"
+        parameters.append(_header(ON_BEHALF_OF, f"The id of the member who asks; {needed}."))
     if declared.method == "POST" and not declared.takes_csv:
         key = _header("Idempotency-Key", "A key of the client's own for this one request.")
         key["schema"] |= {"minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"}

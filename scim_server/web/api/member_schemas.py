@@ -220,7 +220,7 @@ def rights_content(rights: Rights) -> dict[str, Any]:
                     {
                         "scope": reason.scope,
                         "role": reason.holding.display if reason.holding else None,
-                        "path": [_step(edge) for edge in (reason.holding.path if reason.holding else ())],
+                        "path": [step_content(edge) for edge in (reason.holding.path if reason.holding else ())],
                     }
                     for reason in rights.reasons[name]
                 ],
@@ -232,7 +232,8 @@ def rights_content(rights: Rights) -> dict[str, Any]:
     }
 
 
-def _step(edge: Edge) -> dict[str, Any]:
+def step_content(edge: Edge) -> dict[str, Any]:
+    """Return what :class:`Step` answers."""
     return {
         "group": edge.group_id,
         "display": edge.display,

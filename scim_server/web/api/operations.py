@@ -39,6 +39,9 @@ CSV_MEDIA_TYPE = "text/csv"
 ON_BEHALF_OF = "On-Behalf-Of"
 """The header that names the member for whom the portal's back end asks."""
 
+ANY_MEMBER = ""
+"""The permission of an operation that every member with access may ask for."""
+
 blueprint = Blueprint("api", __name__, template_folder="templates")
 
 
@@ -48,8 +51,9 @@ class Operation:
 
     ``versioned`` says that its answer has an ETag, and a change takes If-Match. ``deleting`` says that it also works
     in an organization that is being deleted. ``permission`` is what a member needs on whose behalf it is asked for,
-    None where none may; with ``own``, anybody may who is the member that the path names. ``takes_csv`` leaves the body
-    to the view, which reads it piece by piece; with ``gives_csv``, the content of its reply are the pieces of a file.
+    None where none may, ``ANY_MEMBER`` where each may who has access; with ``own``, anybody may who is the member that
+    the path names. ``takes_csv`` leaves the body to the view, which reads it piece by piece; with
+    ``gives_csv``, the content of its reply are the pieces of a file.
     """
 
     name: str
@@ -196,6 +200,8 @@ def _serve(declared: Operation, view: View, **arguments: str) -> Response:
     else:
         answered = answer(None)
     response = Response(answered.body, answered.status, answered.headers)
+    if not answered.body:
+        response.headers.pop("Content-Type", None)  # It is not the HTML that Flask supposes.
     if declared.method == "GET":
         response.make_conditional(request.environ)
     return response
@@ -258,7 +264,7 @@ def _on_behalf(
     with begin(current_site().store, acts, write=False) as tenant:
         if get_member(tenant, acting).state != "active":
             raise ForbiddenException(detail="the member has no access")
-        if not (declared.own and member_id == acting):
+        if declared.permission != ANY_MEMBER and not (declared.own and member_id == acting):
             require_permission(tenant, organization, declared.permission)
     return acts
 

@@ -15,6 +15,7 @@ from scim_server.web.api.fields import (
     Moment,
     choice,
     identifier,
+    mailbox,
     name,
     slug,
     text,
@@ -41,6 +42,9 @@ def _portal(**options: Any) -> fields.String:
     )
 
 
+_CONTACT = "A mailbox that members are shown in place of the addresses of their administrators."
+
+
 class Organization(Body):
     """An organization, the customer of the portal."""
 
@@ -58,6 +62,7 @@ class Organization(Body):
     deputy_id = identifier(
         "The member who has the administrator's seat while no administrator has access.", required=True, allow_none=True
     )
+    contact_email = mailbox(_CONTACT, required=True, allow_none=True)
     created_at = Moment(required=True)
 
 
@@ -77,6 +82,7 @@ class OrganizationChanges(Body):
     name = name("What people read.")
     time_zone = time_zone()
     language = choice("The language of texts to its people.", *LANGUAGES)
+    contact_email = mailbox(f"{_CONTACT} null for none.", allow_none=True)
 
 
 class Confirmation(Body):
