@@ -16,6 +16,7 @@ from scim2_models import ConflictException
 from scim_server.actions.imports import import_some, remove_import, start_import, upload, verify_some
 from scim_server.actions.member_export import export_members
 from scim_server.actions.organizations import operator_credentials
+from scim_server.cli_members import member as member
 from scim_server.config import read_settings
 from scim_server.store.imports import CHUNK_BYTES, ImportFault, ImportRecord, get_import, list_faults
 from scim_server.store.session import Credentials, Store, begin
@@ -31,7 +32,7 @@ _TO_DO = ("to create", "to change", "to leave as they are", "with faults")
 Step = Callable[[Store, Credentials, str, float], ImportRecord]
 
 
-@click.command("export")
+@member.command("export")
 @click.argument("org")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write.  [default: stdout]")
 @command

@@ -32,6 +32,7 @@ from scim_server.protocol.member_csv import (
     split_names,
     steps_of,
 )
+from scim_server.protocol.member_dates import MEMBER_USER_URN
 from scim_server.protocol.patch import PATCH_OP_URN
 from scim_server.protocol.portals import PortalProfile
 from scim_server.protocol.profiles import PROFILES, Leniences
@@ -55,6 +56,8 @@ _COLUMNS_OF = {
     "name.honorificPrefix": "honorificPrefix",
     "title": "title",
     "preferredLanguage": "preferredLanguage",
+    f"{MEMBER_USER_URN}:startDate": "startDate",
+    f"{MEMBER_USER_URN}:endDate": "endDate",
     "active": "active",
     "the member is": "active",
 }
@@ -344,7 +347,9 @@ def _write(tenant: Tenant, guard: Guard, row: PlannedRow) -> str:
     cells = {column: text for column, text in row.cells.items() if column in IDENTITY_COLUMNS}
     active = read_active(cells.get("active", ""))
     if row.member is None:
-        parts = prepare({"schemas": [USER_URN], **_assigned(attribute_changes({}, cells))}, definition, leniences)
+        given = _assigned(attribute_changes({}, cells))
+        payload = {"schemas": [USER_URN, *(name for name in given if name == MEMBER_USER_URN)], **given}
+        parts = prepare(payload, definition, leniences)
         # NB: nobody is invited by a file: who has no access in it is a contact, whatever the portal does otherwise.
         access: Access = "grant" if active else "none"
         return create_member(tenant, definition, parts, access=access, within=guard).id

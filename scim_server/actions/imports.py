@@ -18,6 +18,7 @@ from scim_server.actions.authority import guarded
 from scim_server.actions.import_rows import PlannedRow, apply_rows, fault_of, plan_rows
 from scim_server.protocol.csv_records import CsvError, Record, delimiter_of, read_records
 from scim_server.protocol.member_csv import HeaderError, read_header
+from scim_server.store.deliveries import cancel, schedule
 from scim_server.store.imports import (
     CHUNK_BYTES,
     ImportFault,
@@ -38,6 +39,9 @@ from scim_server.store.imports import (
 )
 from scim_server.store.session import Actor, Credentials, Store, Tenant, new_id, savepoint, transact
 from scim_server.store.trail import record
+
+VERIFICATION, IMPORT = "import_verification", "import"
+"""The kinds of delivery by which a worker verifies and imports."""
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_ROWS = 200_000
@@ -164,6 +168,7 @@ def _finish_upload(import_id: str, kept: _Kept, rows: int, tenant: Tenant) -> Im
     done = replace(begun, status="uploaded", digest=kept.digest, size_bytes=kept.size_bytes, rows_total=rows)
     done = replace(done, leased_until=None)
     update_import(tenant, done)
+    schedule(tenant, VERIFICATION, import_id)
     record(tenant, "import.upload", "Import", import_id, {"digest": {"to": kept.digest}, "rows": {"to": rows}})
     return done
 
@@ -191,6 +196,7 @@ def start_import(tenant: Tenant, import_id: str) -> ImportRecord:
     )
     update_import(tenant, started)
     changes = {"digest": {"to": found.digest}, "creates": {"to": found.created}, "changes": {"to": found.changed}}
+    schedule(tenant, IMPORT, import_id)
     record(tenant, "import.start", "Import", import_id, changes)
     return started
 
@@ -213,6 +219,8 @@ def remove_import(tenant: Tenant, import_id: str) -> None:
     if _is_leased(tenant, found):
         raise ConflictException(detail=_BUSY)
     delete_import(tenant, import_id)
+    for kind in (VERIFICATION, IMPORT):
+        cancel(tenant, kind, import_id)
     record(tenant, "import.delete", "Import", import_id, {"status": {"from": found.status}})
 
 
@@ -240,9 +248,10 @@ def _work(store: Store, credentials: Credentials, import_id: str, phase: _Phase,
     lease = new_id()
     current = transact(store, credentials, partial(_take, import_id, phase, lease))
     while current.status == phase.at_work:
-        if time.monotonic() >= ends_at:
-            return transact(store, credentials, partial(_give_back, import_id, lease))
+        # One batch at least, so that it comes to an end however little time there is.
         current = transact(store, credentials, partial(_do_batch, import_id, phase, lease))
+        if current.status == phase.at_work and time.monotonic() >= ends_at:
+            return transact(store, credentials, partial(_give_back, import_id, lease))
     return current
 
 

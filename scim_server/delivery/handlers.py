@@ -9,6 +9,7 @@ from collections.abc import Callable
 from scim_server.actions import invitations, notices, password_resets
 from scim_server.actions.dates import reach_day
 from scim_server.actions.letters import Letter
+from scim_server.delivery import imports
 from scim_server.delivery.letters import written
 from scim_server.delivery.mail import DeliveryError, compose
 from scim_server.delivery.worker import Desk, Handler, Handlers
@@ -58,6 +59,7 @@ def _reach_day(desk: Desk, delivery: Delivery) -> None:
 
 
 HANDLERS: Handlers = {
+    **imports.HANDLERS,
     invitations.DELIVERY: Handler(_send_invitation, invitations.give_up_invitation),
     password_resets.DELIVERY: Handler(_send_reset),
     password_resets.REQUEST: Handler(_answer_request),

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scim2_models import InvalidValueException
+
 from scim_server.protocol.csv_records import CsvError, fault_of, plain, write_record
 from scim_server.protocol.documents import Document
+from scim_server.protocol.member_dates import MEMBER_USER_URN, dates_of
 
 MAX_CELL_LENGTH = 10_000
 
@@ -23,6 +26,8 @@ _ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "phone": ("phoneNumbers",),
     "title": ("title",),
     "preferredLanguage": ("preferredLanguage",),
+    "startDate": (MEMBER_USER_URN, "startDate"),
+    "endDate": (MEMBER_USER_URN, "endDate"),
 }
 """The attribute of a User that each column is; of those with several values, the primary or else the first."""
 
@@ -171,9 +176,19 @@ def _fault_of_text(column: str, text: str) -> str | None:
         return f"is {_shown(text)}; accepted: true, false, yes, no, oui, non, vrai, faux, 1, 0"
     if column == "email" and text and not _ADDRESS.fullmatch(text):
         return f"is {_shown(text)}, no e-mail address such as name@example.com"
+    if column in ("startDate", "endDate") and text and not _is_date(column, text):
+        return f"is {_shown(text)}, no date such as 2026-01-31"
     if column == "preferredLanguage" and text and not _LANGUAGE.fullmatch(text):
         return f"is {_shown(text)}, no language such as fr or en-GB"
     return None
+
+
+def _is_date(column: str, text: str) -> bool:
+    try:
+        dates_of({MEMBER_USER_URN: {column: text}})
+    except InvalidValueException:
+        return False
+    return True
 
 
 def _shown(text: str) -> str:

@@ -68,7 +68,7 @@ def forget(tenant: Tenant, member_id: str) -> None:
     asked = select(hand_overs.c.id).where(hand_overs.c.org_id == tenant.org_id, of_seat)
     told_of = [member_id, *tenant.db.scalars(asked)]
     tenant.db.execute(delete(hand_overs).where(hand_overs.c.org_id == tenant.org_id, of_seat))
-    own = (trail.c.org_id == tenant.org_id, trail.c.resource_id.in_(told_of))
     # A file of members may name the person anywhere, and what it was to do is done, or can be uploaded again.
     delete_idle_imports(tenant)
+    own = (trail.c.org_id == tenant.org_id, trail.c.resource_id.in_(told_of))
     tenant.db.execute(update(trail).where(*own).values(changes={}))

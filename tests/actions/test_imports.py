@@ -505,9 +505,8 @@ def test_work_stops_when_its_time_is_over(organization: Organization, monkeypatc
     monkeypatch.setattr(imports, "BATCH", 10)
     uploaded = upload(organization.store, organization.operator, [many(25)])
     done = [verify_some(organization.store, organization.operator, uploaded.id, 0) for _ in range(2)]
-    assert [(each.status, each.rows_done) for each in done] == [("verifying", 0), ("verifying", 0)]
-    found = verify_some(organization.store, organization.operator, uploaded.id, 1e-9)
-    found = verify_some(organization.store, organization.operator, uploaded.id)
+    assert [(each.status, each.rows_done) for each in done] == [("verifying", 10), ("verifying", 20)]
+    found = verify_some(organization.store, organization.operator, uploaded.id, 0)
     assert (found.status, found.rows_done, found.rows_total) == ("verified", 25, 25)
 
 

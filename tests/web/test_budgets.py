@@ -81,7 +81,7 @@ _BUDGETS: dict[str, tuple[Ask, int, int]] = {
         200,
         2,
     ),
-    "DELETE a user": (lambda client, user, _: client.delete(f"/Users/{user}"), 204, 5),
+    "DELETE a user": (lambda client, user, _: client.delete(f"/Users/{user}"), 204, 6),
 }
 
 

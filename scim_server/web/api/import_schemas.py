@@ -68,7 +68,7 @@ class RowQuery(PageQuery):
     verdict = choice("The only rows to list.", *_VERDICTS)
 
 
-class Difference(Body):
+class CellDifference(Body):
     """What a member has in a column, and what the row says."""
 
     from_ = fields.String(required=True, data_key="from", attribute="from")
@@ -93,7 +93,7 @@ class Row(Body):
     )
     changes = fields.Dict(
         keys=fields.String(),
-        values=fields.Nested(Difference()),
+        values=fields.Nested(CellDifference()),
         required=True,
         allow_none=True,
         metadata={"description": "By column, of a member who is changed."},

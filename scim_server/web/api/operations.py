@@ -52,8 +52,8 @@ class Operation:
     ``versioned`` says that its answer has an ETag, and a change takes If-Match. ``deleting`` says that it also works
     in an organization that is being deleted. ``permission`` is what a member needs on whose behalf it is asked for,
     None where none may, ``ANY_MEMBER`` where each may who has access; with ``own``, anybody may who is the member that
-    the path names. ``takes_csv`` leaves the body to the view, which reads it piece by piece; with ``gives_csv``, the
-    content of its reply are the pieces of a file.
+    the path names. ``takes_csv`` leaves the body to the view, which reads it piece by piece; with
+    ``gives_csv``, the content of its reply are the pieces of a file.
     """
 
     name: str

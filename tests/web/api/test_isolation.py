@@ -76,12 +76,12 @@ def ids(app: Flask, other: Client) -> dict[str, str]:
     role = api.read("roles")["items"][0]["id"]
     wanted = {"connection": "default", "source": "role", "value": MARK, "group": role}
     named = {"token": other.credentials.actor.id, "client": registered, "mapping": api.made("mappings", wanted)["id"]}
-    named["session"] = NOBODY
+    named["import_id"] = filled_import(other.organization, MARK)
+    places = {"session": NOBODY, "tombstone": user}
     evidence = {"name": MARK, "type": "text/plain", "content": "eg=="}
     asked = {"to_member": user, "reason": MARK, "evidence": evidence}
     named["hand_over"] = api.made("hand-overs", asked)["id"]
-    named["import_id"] = filled_import(other.organization, MARK)
-    return {"connection": other.connection.id, "group": group, "member": user, "tombstone": user, **named}
+    return {"connection": other.connection.id, "group": group, "member": user, **places, **named}
 
 
 @pytest.fixture
