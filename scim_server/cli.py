@@ -35,6 +35,7 @@ from scim_server.actions.removal import delete_organization
 from scim_server.actions.tokens import issue_token
 from scim_server.cli_credentials import client, key, token
 from scim_server.cli_delivery import mail, worker
+from scim_server.cli_imports import member_export, member_import
 from scim_server.cli_members import member
 from scim_server.cli_seat import member_review, org_deputy, org_hand_over, org_profile, org_seat
 from scim_server.config import SettingError, read_database_url, read_directories, read_settings
@@ -271,7 +272,8 @@ for _each in (org_profile, org_deputy, org_seat, org_hand_over):
     org.add_command(_each)
 
 
-member.add_command(member_review)
+for _each in (member_review, member_export, member_import):
+    member.add_command(_each)
 
 
 @main.group()

@@ -140,7 +140,13 @@ class Guard:
 
 
 @contextmanager
-def guarded(tenant: Tenant, needed: str | None = MANAGE_MEMBERS, *, ends_recovery: bool = False) -> Iterator[Guard]:
+def guarded(
+    tenant: Tenant,
+    needed: str | None = MANAGE_MEMBERS,
+    *,
+    ends_recovery: bool = False,
+    within: Guard | None = None,
+) -> Iterator[Guard]:
     """Do what changes who may do what inside; it is undone where it breaks a rule that nobody may break.
 
     That is to gain by what one does, and to leave the administrator's seat empty. The organization's row is held
@@ -149,9 +155,13 @@ def guarded(tenant: Tenant, needed: str | None = MANAGE_MEMBERS, *, ends_recover
     :param needed: The permission that a member needs for it, if any.
     :param ends_recovery: Whether it may fill the seat of an organization that has lost its administrator, which is
         for the operator to do, by a hand-over with evidence.
+    :param within: The guard of what this is a part of, such as one row of many, at whose end it is all checked.
     :raises ForbiddenException: When a member lacks it, or would gain.
     :raises ConflictException: When nobody would have the administrator's seat any more, or somebody again.
     """
+    if within is not None:
+        yield within
+        return
     organization = own_organization(tenant, lock=True)
     if organization is None:
         raise ConflictException(detail="the organization was deleted")

@@ -150,14 +150,20 @@ def too_broad(profile: PortalProfile, permissions: Permissions) -> list[str]:
 
 
 def change_group_members(
-    tenant: Tenant, group_id: str, joining: Sequence[str] = (), leaving: Sequence[str] = (), if_match: str | None = None
+    tenant: Tenant,
+    group_id: str,
+    joining: Sequence[str] = (),
+    leaving: Sequence[str] = (),
+    if_match: str | None = None,
+    *,
+    within: Guard | None = None,
 ) -> GroupRecord:
     """Add members to a group and remove others, under the rules of who may give what it stands for.
 
     :raises ConflictException: When a connection fills the group, or more would have the role than can.
     :raises InvalidValueException: When a member does not exist.
     """
-    with guarded(tenant) as guard:
+    with guarded(tenant, within=within) as guard:
         group = get_group(tenant, group_id, lock=True)
         check_version(group.version, if_match)
         if group.connection_id is not None:

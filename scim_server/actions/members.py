@@ -43,6 +43,8 @@ def create_member(
     parts: Parts,
     role_ids: Sequence[str] = (),
     access: Access | None = None,
+    *,
+    within: Guard | None = None,
 ) -> StoredResource:
     """Create a member.
 
@@ -51,7 +53,7 @@ def create_member(
 
     :raises InvalidValueException: When an attribute is missing that the portal requires, or a role does not exist.
     """
-    with guarded(tenant) as guard:
+    with guarded(tenant, within=within) as guard:
         _check_required(guard.profile, parts.document)
         asked = access is not None
         # Who starts on a later day gets access then.
@@ -92,6 +94,8 @@ def change_member(
     patch: Patch,
     if_match: str | None,
     leniences: Leniences,
+    *,
+    within: Guard | None = None,
 ) -> StoredResource:
     """Change the attributes of a member, and whether they have access.
 
@@ -101,7 +105,7 @@ def change_member(
         provisions them and a member changes them.
     """
     is_own = _is_own(tenant, member_id)
-    with guarded(tenant, None if is_own else MANAGE_MEMBERS) as guard:
+    with guarded(tenant, None if is_own else MANAGE_MEMBERS, within=within) as guard:
         before = get_member(tenant, member_id, lock=True)
         stored = patch_resource(tenant, definition, member_id, patch, if_match, leniences)
         _check_change(tenant, guard, before, orjson.loads(stored.document))

@@ -9,6 +9,7 @@ from sqlalchemy import delete, or_, select, update
 
 from scim_server.store.columns import metadata
 from scim_server.store.hand_over_tables import hand_overs
+from scim_server.store.imports import delete_idle_imports
 from scim_server.store.session import Tenant
 from scim_server.store.tables import tombstones, trail
 
@@ -68,4 +69,6 @@ def forget(tenant: Tenant, member_id: str) -> None:
     told_of = [member_id, *tenant.db.scalars(asked)]
     tenant.db.execute(delete(hand_overs).where(hand_overs.c.org_id == tenant.org_id, of_seat))
     own = (trail.c.org_id == tenant.org_id, trail.c.resource_id.in_(told_of))
+    # A file of members may name the person anywhere, and what it was to do is done, or can be uploaded again.
+    delete_idle_imports(tenant)
     tenant.db.execute(update(trail).where(*own).values(changes={}))

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from scim_server.store.access_tables import consents, deliveries, invitations, links, sessions, sign_ins
 from scim_server.store.columns import Json, Key, Moment, metadata
 from scim_server.store.hand_over_tables import hand_overs
+from scim_server.store.import_tables import import_chunks, import_faults, import_rows, imports
 
 organizations = Table(
     "organizations",
@@ -498,6 +499,10 @@ TENANT_TABLES = (
     sessions,
     sign_ins,
     hand_overs,
+    imports,
+    import_chunks,
+    import_rows,
+    import_faults,
 )
 GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys, deliveries)
 

@@ -17,6 +17,7 @@ from scim_server.store.session import Actor, Credentials, Store, Tenant, begin
 from scim_server.store.tables import organizations
 from tests.api import api_client
 from tests.directory import KEY, Client, contents, new_client, new_organization, site_of, unique
+from tests.member_files import filled_import
 from tests.rows import fill_access
 
 
@@ -61,6 +62,7 @@ def fill(app: Flask, client: Client) -> None:
     with begin(store, organization.operator, write=True) as tenant:
         _fill_oauth(tenant)
         fill_access(tenant, user)
+    filled_import(organization)
     site_of(app).counts.write(store, patiently=True)
 
 

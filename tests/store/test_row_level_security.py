@@ -23,6 +23,7 @@ from scim_server.store.session import Store, begin, begin_platform, begin_snapsh
 from scim_server.store.tables import TENANT_TABLES, connections
 from tests.databases import Database, only_postgresql
 from tests.directory import KEY, Client, Organization, new_client, new_organization, opened, running_app, unique
+from tests.member_files import filled_import
 from tests.rows import fill_access, fill_roles
 from tests.statements import guarded
 from tests.web.oauth.clients import register
@@ -64,6 +65,7 @@ def _filled(client: Client) -> Client:
     counts.count(client.organization.id, client.connection.id, 1_700_000_000.0, 200, None)
     counts.write(client.organization.store)
     of_oauth = register(client.organization).client
+    filled_import(client.organization)
     with begin(client.organization.store, client.organization.operator, write=True) as tenant:
         consent(tenant, KEY, of_oauth, unique("code"), redirect_uri=None, scope="scim", code_challenge=None)
         accept_assertion(tenant, of_oauth, unique("jti"), tenant.now + timedelta(hours=1))

@@ -32,6 +32,7 @@ from tests.directory import (
     unique,
     user_body,
 )
+from tests.member_files import filled_import
 from tests.serving import Served
 from tests.web.oauth.clients import REDIRECT_URI, Registered, register
 from tests.web.oauth.test_authorize import GRANTS, Okta
@@ -213,7 +214,12 @@ def _api(operation: Operation, own: Side, other: Side) -> Sent:
     if operation.method == "POST" and random.random() < 0.5:
         headers["Idempotency-Key"] = str(random.randrange(1_000))
     query = {name: value for name, value in _queries(own, other).items() if name in operation.query.fields}
-    body = None if operation.body is None else _API_BODIES[operation.name](own, other)
+    body: Any = None if operation.body is None else _API_BODIES[operation.name](own, other)
+    if operation.takes_csv:
+        headers = {**headers, "Content-Type": "text/csv"}
+        headers.pop("Idempotency-Key", None)
+        name = own.name()
+        body = f"userName,title\n{name},{name}\n".encode()
     return Sent(operation.method, f"{API_PREFIX}{path}" + (f"?{urlencode(query)}" if query else ""), body, headers)
 
 
@@ -334,6 +340,7 @@ def _side(app: Flask) -> Side:
     # What an operation of the API may end.
     spare_client = register(organization, name=f"{mark} spare").id
     side.ids = {"connection": connection, "token": spare_token.id, "client": spare_client}
+    side.ids["import_id"] = filled_import(organization, mark)
     okta = Okta(app.test_client(), organization, client, [])
     tokens = okta.exchange(okta.code(token=side.portal)).get_json()
     side.access, side.refresh = tokens["access_token"], tokens["refresh_token"]

@@ -9,6 +9,7 @@ from scim_server.web.api import connections as connections
 from scim_server.web.api import erasure as erasure
 from scim_server.web.api import groups as groups
 from scim_server.web.api import hand_overs as hand_overs
+from scim_server.web.api import imports as imports
 from scim_server.web.api import invitations as invitations
 from scim_server.web.api import mappings as mappings
 from scim_server.web.api import members as members

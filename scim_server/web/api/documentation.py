@@ -14,7 +14,14 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response, render_template
 
 from scim_server.web.api import schemas
-from scim_server.web.api.operations import MEDIA_TYPE, ON_BEHALF_OF, OPERATIONS, Operation, blueprint
+from scim_server.web.api.operations import (
+    CSV_MEDIA_TYPE,
+    MEDIA_TYPE,
+    ON_BEHALF_OF,
+    OPERATIONS,
+    Operation,
+    blueprint,
+)
 from scim_server.web.problems import API_PREFIX, PROBLEM_MEDIA_TYPE
 
 PUBLIC_PATHS = frozenset({f"{API_PREFIX}/openapi.json", f"{API_PREFIX}/docs"})
@@ -30,6 +37,7 @@ _ARGUMENTS = {
     "mapping": "The id of the mapping.",
     "tombstone": "The id of the member who was deleted.",
     "group": "The id of the group.",
+    "import_id": "The id of the import.",
     "member": "The id of the member.",
     "session": "The id of the session.",
 }
@@ -96,7 +104,8 @@ def document() -> dict[str, Any]:
 
 def _tag(declared: Operation) -> str:
     words = [word for word in declared.path.split("/") if word and not word.startswith("<")]
-    return words[1] if len(words) > 1 and words[1] not in ("suspend", "resume") else words[0]
+    tag = words[1] if len(words) > 1 and words[1] not in ("suspend", "resume") else words[0]
+    return "imports" if tag.endswith(".csv") else tag
 
 
 def _described(declared: Operation) -> dict[str, Any]:
@@ -111,6 +120,8 @@ def _described(declared: Operation) -> dict[str, Any]:
     }
     if declared.body is not None:
         described["requestBody"] = {"required": True, "content": {MEDIA_TYPE: {"schema": declared.body}}}
+    if declared.takes_csv:
+        described["requestBody"] = {"required": True, "content": {CSV_MEDIA_TYPE: {"schema": _CSV}}}
     return described
 
 
@@ -128,7 +139,7 @@ def _parameters(declared: Operation) -> list[dict[str, Any]]:
     if declared.permission is not None:
         needed = f"needs `{declared.permission}`" if declared.permission else "any who has access may"
         parameters.append(_header(ON_BEHALF_OF, f"The id of the member who asks; {needed}."))
-    if declared.method == "POST":
+    if declared.method == "POST" and not declared.takes_csv:
         key = _header("Idempotency-Key", "A key of the client's own for this one request.")
         key["schema"] |= {"minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"}
         parameters.append(key)
@@ -145,6 +156,9 @@ def _responses(declared: Operation) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if declared.answer is not None:
         done["content"] = {MEDIA_TYPE: {"schema": declared.answer}}
+    if declared.gives_csv:
+        done["content"] = {CSV_MEDIA_TYPE: {"schema": _CSV}}
+        headers["Content-Disposition"] = _text("A name for the file.")
     if declared.versioned and not (declared.status == 204 and declared.method == "DELETE"):
         headers["ETag"] = _text("The version of what is answered.")
     if declared.status == 201:
@@ -167,4 +181,5 @@ def _text(description: str) -> dict[str, Any]:
     return {"description": description, "schema": {"type": "string"}}
 
 
+_CSV = {"type": "string"}
 _PROBLEM = {"description": "An error.", "content": {PROBLEM_MEDIA_TYPE: {"schema": schemas.Problem()}}}

@@ -35,6 +35,7 @@ from scim_server.web.site import current_site
 
 T = TypeVar("T")
 MEDIA_TYPE = "application/json"
+CSV_MEDIA_TYPE = "text/csv"
 ON_BEHALF_OF = "On-Behalf-Of"
 """The header that names the member for whom the portal's back end asks."""
 
@@ -51,7 +52,8 @@ class Operation:
     ``versioned`` says that its answer has an ETag, and a change takes If-Match. ``deleting`` says that it also works
     in an organization that is being deleted. ``permission`` is what a member needs on whose behalf it is asked for,
     None where none may, ``ANY_MEMBER`` where each may who has access; with ``own``, anybody may who is the member that
-    the path names.
+    the path names. ``takes_csv`` leaves the body to the view, which reads it piece by piece; with ``gives_csv``, the
+    content of its reply are the pieces of a file.
     """
 
     name: str
@@ -67,6 +69,8 @@ class Operation:
     deleting: bool
     permission: str | None
     own: bool
+    takes_csv: bool
+    gives_csv: bool
 
 
 OPERATIONS: list[Operation] = []
@@ -139,6 +143,8 @@ def operation(
     deleting: bool = False,
     permission: str | None = None,
     own: bool = False,
+    takes_csv: bool = False,
+    gives_csv: bool = False,
 ) -> Callable[[View], View]:
     """Serve a view as an operation; its docstring is the operation's text in the documentation."""
 
@@ -158,6 +164,8 @@ def operation(
             deleting,
             permission,
             own,
+            takes_csv,
+            gives_csv,
         )
         OPERATIONS.append(declared)
         blueprint.add_url_rule(path, view.__name__, partial(_serve, declared, view), methods=[method])
@@ -183,6 +191,10 @@ def _serve(declared: Operation, view: View, **arguments: str) -> Response:
         except (CredentialStateError, AssertionTakenError) as exc:
             raise ConflictException(detail=str(exc)) from exc
 
+    if declared.gives_csv:
+        return _file(view(replace(call, query=_read_query(declared.query)), **arguments))
+    if declared.takes_csv:
+        _check_upload()
     if declared.method == "POST" and HEADER in request.headers:
         answered = answer_once(call.credentials, raw, answer)
     else:
@@ -193,6 +205,22 @@ def _serve(declared: Operation, view: View, **arguments: str) -> Response:
     if declared.method == "GET":
         response.make_conditional(request.environ)
     return response
+
+
+def _file(reply: Reply) -> Response:
+    """Return a file that goes out piece by piece, as a download."""
+    headers = {"Content-Disposition": f'attachment; filename="{request.path.rpartition("/")[2]}"'}
+    return Response(reply.content, headers=headers, content_type=f"{CSV_MEDIA_TYPE}; charset=utf-8")
+
+
+def _check_upload() -> None:
+    """Refuse an upload that is no file, before it is read."""
+    if current_request().mimetype != CSV_MEDIA_TYPE:
+        raise UnsupportedMediaTypeException(detail=f"send the file itself as the body, as {CSV_MEDIA_TYPE}")
+    if HEADER in request.headers:
+        # NB: the key stands for a body that is read first, and this one is not held. An upload changes nobody.
+        detail = "is not taken with an upload, which changes nobody: send it again without"
+        raise BadFieldsException([{"header": HEADER, "detail": detail}])
 
 
 @contextmanager

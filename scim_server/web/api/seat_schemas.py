@@ -195,7 +195,7 @@ class PortalChoice(Body):
     )
 
 
-class Difference(Body):
+class PortalDifference(Body):
     """Something that would hold no longer."""
 
     what = fields.String(required=True)
@@ -207,7 +207,7 @@ class Difference(Body):
 class Differences(Body):
     """What would hold no longer under another portal profile."""
 
-    items = fields.List(fields.Nested(Difference()), required=True)
+    items = fields.List(fields.Nested(PortalDifference()), required=True)
 
 
 class Policy(Body):

@@ -14,6 +14,7 @@ from scim_server.web.api.operations import OPERATIONS, Operation
 from scim_server.web.problems import API_PREFIX
 from tests.api import ApiClient, api_client, problem_of
 from tests.directory import KEY, NOBODY, Client, a_second_later, contents, new_client, unique
+from tests.member_files import filled_import
 from tests.web.oauth.clients import register
 
 pytestmark = pytest.mark.usefixtures("both_paths")
@@ -75,11 +76,11 @@ def ids(app: Flask, other: Client) -> dict[str, str]:
     role = api.read("roles")["items"][0]["id"]
     wanted = {"connection": "default", "source": "role", "value": MARK, "group": role}
     named = {"token": other.credentials.actor.id, "client": registered, "mapping": api.made("mappings", wanted)["id"]}
-    places = {"session": NOBODY, "tombstone": user}
-    return {"connection": other.connection.id, "group": group, "member": user, **places, **named}
+    named["session"] = NOBODY
     evidence = {"name": MARK, "type": "text/plain", "content": "eg=="}
     asked = {"to_member": user, "reason": MARK, "evidence": evidence}
     named["hand_over"] = api.made("hand-overs", asked)["id"]
+    named["import_id"] = filled_import(other.organization, MARK)
     return {"connection": other.connection.id, "group": group, "member": user, "tombstone": user, **named}
 
 

@@ -15,6 +15,7 @@ from scim_server.web.api.documentation import document
 from tests.api import ApiClient, api_client
 from tests.databases import only_postgresql
 from tests.directory import NOBODY, new_client
+from tests.member_files import filled_import
 from tests.web.oauth.clients import register
 
 # On SQLite it takes as long again, and finds the same.
@@ -62,6 +63,7 @@ def target(app: Flask) -> Target:
         "session": NOBODY,
         "token": scim.credentials.actor.id,
         "client": register(admin.organization).id,
+        "import_id": filled_import(admin.organization),
     }
     return Target(api_client(app, "operator"), names)
 
