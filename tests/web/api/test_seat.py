@@ -278,7 +278,8 @@ def test_nobody_is_given_the_seat_for_later_while_it_is_lost(delegated: Portal) 
     invited = delegated.member("invited", access="invite")
     lost(delegated)
     role = {"roles": [ADMINISTRATOR]}
-    body = {"attributes": {"userName": "later", "name": {"givenName": "L", "familyName": "L"}}, **role}
+    later = {"userName": "later", "name": {"givenName": "L", "familyName": "L"}, "preferredLanguage": "fr"}
+    body = {"attributes": {**later, "emails": [{"value": "later@example.com"}]}, **role}
     for access in ("invite", "none"):
         answer = delegated.api.post("members", {**body, "access": access})
         assert "is in recovery" in problem_of(answer, 409)["detail"]
