@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from scim2_models import ConflictException, InvalidValueException, NotFoundException
 
-from scim_server.actions.authority import guarded
+from scim_server.actions.authority import guarded, with_access
 from scim_server.actions.consents import give_all_consents, missing_consents
 from scim_server.actions.letters import Letter, letter_to
 from scim_server.actions.links import look_at_link, take_link
@@ -39,11 +39,12 @@ def invite(tenant: Tenant, member_id: str) -> Invitation:
 
     :raises NotFoundException: When there is none.
     :raises ConflictException: When they have access already or are archived, or have no e-mail address.
-    :raises ForbiddenException: When a member may not.
+    :raises ForbiddenException: When a member may not, or may not give what the invited would have.
     """
-    with guarded(tenant):
+    with guarded(tenant) as guard:
         member = get_member(tenant, member_id, lock=True)
         state = next_state(member.state, "invite")
+        guard.give(with_access(tenant, guard.profile, member_id))
         if email_of(orjson.loads(member.document)) is None:
             detail = "the member has no e-mail address to send the invitation to; add one to emails first"
             raise ConflictException(detail=detail)

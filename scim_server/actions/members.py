@@ -205,19 +205,18 @@ def move(tenant: Tenant, member_id: str, event: Event, if_match: str | None = No
     """Let an event happen to a member: see :mod:`scim_server.protocol.lifecycle`.
 
     :raises ConflictException: When it cannot happen in their state, or the administrator's seat would be empty.
-    :raises ForbiddenException: When a member does it to themselves.
+    :raises ForbiddenException: When a member does it to themselves, or may not give what the other has with access.
     """
     if _is_own(tenant, member_id):
         raise ForbiddenException(detail="nobody changes their own access; ask another administrator")
-    # Who accepts, or starts, was given the seat before it was lost; an operator can give access back to who had it.
-    ends_recovery = event in ("accept", "start") or (event == "restore" and tenant.actor.kind == "operator")
-    with guarded(tenant, ends_recovery=ends_recovery) as guard:
+    # An operator can give the seat back to who had it.
+    with guarded(tenant, ends_recovery=event == "restore" and tenant.actor.kind == "operator") as guard:
         member = get_member(tenant, member_id, lock=True)
         check_version(member.version, if_match)
         state = next_state(member.state, event)
         if state == member.state:
             return member
-        if state in ("active", "invited"):
+        if state == "active":
             guard.give(with_access(tenant, guard.profile, member_id))
         moved = set_state(tenant, member, state)
         changes = {"state": {"from": member.state, "to": state}}

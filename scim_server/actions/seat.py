@@ -7,6 +7,7 @@ from scim2_models import ConflictException, ForbiddenException, NotFoundExceptio
 
 from scim_server.actions.authority import administrators, guarded, is_in_recovery
 from scim_server.actions.portals import portal_of
+from scim_server.protocol.people import email_of
 from scim_server.protocol.portals import PortalProfile
 from scim_server.protocol.replies import check_version
 from scim_server.store.hand_overs import HandOver, find_open
@@ -71,14 +72,7 @@ def _find(tenant: Tenant, member_id: str | None) -> MemberRecord | None:
 
 
 def _person(member: MemberRecord, *, shows_email: bool) -> Person:
-    return Person(member.id, member.display, email_of(member) if shows_email else None)
-
-
-def email_of(member: MemberRecord) -> str | None:
-    """Return the primary e-mail address of a member, else their first."""
-    emails = [each for each in orjson.loads(member.document).get("emails", ()) if each.get("value")]
-    primary = [each for each in emails if each.get("primary")]
-    return str((primary or emails)[0]["value"]) if emails else None
+    return Person(member.id, member.display, email_of(orjson.loads(member.document)) if shows_email else None)
 
 
 def _warnings(

@@ -37,7 +37,7 @@ from tests.directory import Organization, new_client, patch_body, site_of, uniqu
 from tests.portals import portal
 
 LONG = settings.get_current_profile_name() == "long"
-PROFILES_OF_PORTALS = ("delegated", "contacts", "assigned-orders", "customer-groups", "archive")
+PROFILES_OF_PORTALS = ("assigned-orders", "delegated", "contacts", "customer-groups", "archive")
 MEMBERS = 4
 LETTER = Evidence("letter.txt", "text/plain", b"agreed")
 TAKEN = "adm"
@@ -83,6 +83,7 @@ class Seat(RuleBasedStateMachine):
                 self.roles["lesser"] = create_group(tenant, {"displayName": "lesser"}, "role", None, lesser).id
             self.team = create_group(tenant, {"displayName": "team"}, "team").id
             self.sub_team = create_group(tenant, {"displayName": "sub-team"}, "team", self.team).id
+            change_group_members(tenant, self.sub_team, self.members[:2])
             set_roles(tenant, self.members[0], [self.roles[administrator]])
             if "lesser" in self.roles:
                 set_roles(tenant, self.members[1], [self.roles["lesser"]])
@@ -177,6 +178,13 @@ class Seat(RuleBasedStateMachine):
         joining, leaving = (moved, ()) if joins else ((), moved)
         self.act(who, lambda tenant: change_group_members(tenant, group, joining, leaving))
 
+    @rule(who=st.integers(0, 1), key=st.integers(0, 9), number=st.none() | members)
+    def help_oneself_or_another(self, who: int, key: int, number: int | None) -> None:
+        """Give a role to the own team, or to somebody, themselves included."""
+        role_id = sorted(self.roles.values())[key % len(self.roles)]
+        joining = self.team if number is None else self.members[number]
+        self.act(who, lambda tenant: change_group_members(tenant, role_id, (joining,)))
+
     @rule(who=acting, key=st.integers(0, 9), by_group=st.booleans())
     def map(self, who: str | int, key: int, by_group: bool) -> None:
         role_id = sorted(self.roles.values())[key % len(self.roles)]
@@ -233,7 +241,8 @@ class Seat(RuleBasedStateMachine):
     @rule(number=members, key=st.integers(0, 9))
     def push_membership(self, number: int, key: int) -> None:
         groups = [self.pushed, *sorted(self.roles.values())]
-        one = [{"value": self.members[number]}]
+        with self.reading() as tenant:
+            one = [{"value": each} for each in self.there(tenant) if each == self.members[number]]
         self.push("PATCH", f"/Groups/{groups[key % len(groups)]}", {"op": "replace", "path": "members", "value": one})
 
     @rule(number=members)

@@ -8,8 +8,10 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from scim_server.store.member_sessions import insert_session
+from scim_server.store.session import begin
 from tests.api import ApiClient, api_client, errors_of, problem_of
-from tests.directory import NOBODY, Client, new_client, trail_of
+from tests.directory import KEY, NOBODY, Client, new_client, trail_of
 from tests.portals import Portal, as_operator, portal
 
 pytestmark = pytest.mark.usefixtures("tenant_guard")
@@ -276,7 +278,8 @@ def test_nobody_is_given_the_seat_for_later_while_it_is_lost(delegated: Portal) 
     invited = delegated.member("invited", access="invite")
     lost(delegated)
     role = {"roles": [ADMINISTRATOR]}
-    body = {"attributes": {"userName": "later", "name": {"givenName": "L", "familyName": "L"}}, **role}
+    later = {"userName": "later", "name": {"givenName": "L", "familyName": "L"}, "preferredLanguage": "fr"}
+    body = {"attributes": {**later, "emails": [{"value": "later@example.com"}]}, **role}
     for access in ("invite", "none"):
         answer = delegated.api.post("members", {**body, "access": access})
         assert "is in recovery" in problem_of(answer, 409)["detail"]
@@ -369,6 +372,13 @@ def test_the_review_tells_who_has_what_through_what(delegated: Portal) -> None:
     assert by_id[grace]["state"] == "suspended"
     assert [each["kind"] for each in by_id[grace]["access"]] == ["customerGroup"]
     assert by_id[admin]["last_sign_in_at"] is None
+    with begin(delegated.organization.store, delegated.organization.operator, write=True) as tenant:
+        insert_session(tenant, KEY, ada, "a browser", None)
+    assert {each["id"]: each["last_sign_in_at"] is None for each in delegated.api.walk("access-review")} == {
+        admin: True,
+        ada: False,
+        grace: True,
+    }
     problem_of(delegated.acting(ada).get("access-review"), 403)
     assert delegated.acting(admin).get("access-review").status_code == 200
 
