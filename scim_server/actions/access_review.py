@@ -1,6 +1,5 @@
 """The access review: who holds what, since when, through what, and when they last signed in."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +9,7 @@ from scim_server.actions.authority import administrators, holdings_with_state
 from scim_server.actions.portals import portal_of
 from scim_server.protocol.permissions import Holding, holdings_of
 from scim_server.protocol.portals import PortalProfile
+from scim_server.store.member_sessions import last_sign_ins
 from scim_server.store.members import MemberRecord
 from scim_server.store.organizations import Organization
 from scim_server.store.permissions import edges_of, list_holding
@@ -60,11 +60,3 @@ def held_since(holding: Holding) -> datetime | None:
     """Return since when a member has had something: since the last of the steps to it; None where one is not known."""
     moments = [edge.since for edge in holding.path]
     return None if None in moments else max(each for each in moments if each is not None)
-
-
-def last_sign_ins(_tenant: Tenant, _member_ids: Sequence[str]) -> Mapping[str, datetime]:
-    """Return when members last signed in.
-
-    NB: nobody signs in to this server yet.
-    """
-    return {}

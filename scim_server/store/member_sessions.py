@@ -4,6 +4,7 @@ A session ends with the access of its member: whoever ends that, and however oft
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -92,6 +93,12 @@ def find_sign_in(tenant: Tenant, user_id: str) -> datetime | None:
     found = select(sign_ins.c.at).where(sign_ins.c.org_id == tenant.org_id, sign_ins.c.user_id == user_id)
     at: datetime | None = tenant.db.scalar(found)
     return at
+
+
+def last_sign_ins(tenant: Tenant, user_ids: Sequence[str]) -> dict[str, datetime]:
+    """Return when members last signed in, of those who ever did."""
+    found = select(sign_ins.c.user_id, sign_ins.c.at).where(sign_ins.c.org_id == tenant.org_id)
+    return {row.user_id: row.at for row in tenant.db.execute(found.where(sign_ins.c.user_id.in_(user_ids)))}
 
 
 def _of(tenant: Tenant, user_id: str) -> tuple[Any, ...]:
