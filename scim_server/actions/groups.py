@@ -42,6 +42,8 @@ def create_group(
     if permissions is not None and kind != "role":
         raise ConflictException(detail="only a role has permissions")
     with guarded(tenant) as guard:
+        if kind == "role":
+            _check_custom(guard.profile, permissions or {})
         guard.give(permissions or {})
         if parent_id is not None:
             _parent(tenant, parent_id)
@@ -49,7 +51,6 @@ def create_group(
         if parent_id is not None:
             change_members_of(tenant, parent_id, (group_id,), ())
         if kind == "role":
-            _check_custom(guard.profile, permissions or {})
             insert_role(tenant, group_id, None, permissions or {})
             record(tenant, "role.change", "Group", group_id, {"permissions": {"to": dict(permissions or {})}})
     return get_group(tenant, group_id)
@@ -120,8 +121,8 @@ def _change_permissions(tenant: Tenant, guard: Guard, group: GroupRecord, permis
         raise ConflictException(detail="only a role has permissions")
     if role.template is not None:
         raise ConflictException(detail="this role is the portal's, and the same in every organization; create one")
-    guard.give(permissions)
     _check_custom(guard.profile, permissions)
+    guard.give(permissions)
     update_role(tenant, group.id, permissions)
     changes = {"permissions": {"from": role.permissions, "to": dict(permissions)}}
     record(tenant, "role.change", "Group", group.id, changes)

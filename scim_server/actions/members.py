@@ -100,13 +100,16 @@ def change_member(
     """Change the attributes of a member, and whether they have access.
 
     :raises MutabilityException: When their name changes, which the portal freezes.
-    :raises ForbiddenException: When a member changes of themselves what the portal does not leave to them.
+    :raises ForbiddenException: When a member changes of themselves what the portal does not leave to them, or the
+        password of another.
     :raises ConflictException: When the member would be the last administrator to have access, or a connection
         provisions them and a member changes them.
     """
     is_own = _is_own(tenant, member_id)
     with guarded(tenant, None if is_own else MANAGE_MEMBERS, within=within) as guard:
         before = get_member(tenant, member_id, lock=True)
+        if any(write.target.attribute is definition.attributes["password"] for write in patch.writes):
+            _check_password(tenant, before)
         stored = patch_resource(tenant, definition, member_id, patch, if_match, leniences)
         _check_change(tenant, guard, before, orjson.loads(stored.document))
         if stored.active != (before.state == "active"):
@@ -121,6 +124,16 @@ def change_member(
 def _is_own(tenant: Tenant, member_id: str) -> bool:
     """Return whether who acts is the member themselves."""
     return tenant.actor.kind == "member" and tenant.actor.id == member_id
+
+
+def _check_password(tenant: Tenant, member: MemberRecord) -> None:
+    """Check who sets a password: a member sets their own alone, since who knows another's can do what they may."""
+    if tenant.actor.kind != "member":
+        return
+    if not _is_own(tenant, member.id):
+        raise ForbiddenException(detail="a password is its member's to choose; send them the link to choose a new one")
+    if member.managed_by is not None:
+        raise ConflictException(detail="an identity provider manages this member; change the password there")
 
 
 def _check_change(tenant: Tenant, guard: Guard, before: MemberRecord, after: Document) -> None:

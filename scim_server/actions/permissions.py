@@ -9,7 +9,7 @@ from scim_server.actions.portals import portal_of
 from scim_server.protocol.permissions import Holding, Reason, effective, reasons_of
 from scim_server.protocol.portals import Permissions, PortalProfile
 from scim_server.store.organizations import Organization
-from scim_server.store.permissions import is_assigned
+from scim_server.store.permissions import edges_of, is_assigned
 from scim_server.store.session import Tenant
 
 
@@ -101,6 +101,7 @@ def _within(
         else:
             reached = is_assigned(tenant, object_type, object_id, [each.group_id for each in groups])
         return Verdict(reached, scope, "it is" + ("" if reached else " not") + " of the member's customer groups")
-    above = {edge.group_id for each in held for edge in each.path}
-    reached = is_assigned(tenant, object_type, object_id, [member_id, *sorted(above)])
+    # NB: every group that they are in, not those alone through which they hold a role.
+    _, edges = edges_of(tenant, member_id) or (None, [])
+    reached = is_assigned(tenant, object_type, object_id, [member_id, *sorted({edge.group_id for edge in edges})])
     return Verdict(reached, scope, "it is" + ("" if reached else " not") + " assigned to the member")

@@ -1,9 +1,11 @@
 """What the operations on members and groups have in common: lists, answers, and changes of attributes."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import orjson
 
+from scim_server.actions.addresses import company_domains, warnings_of
 from scim_server.actions.resources import prepare_patch
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.patch import PATCH_OP_URN, Patch
@@ -58,13 +60,20 @@ def list_resources(call: Call, definition: ResourceDefinition, column: Literal["
     def read(tenant: Tenant) -> Reply:
         found = search_resources(tenant, (definition,), query, position)
         stored = [each for _, each in found.resources]
-        facts = facts_of(tenant, [each.id for each in stored])
-        # Who was deleted a moment ago is left out.
-        items = [resource_content(definition, each, facts[each.id]) for each in stored if each.id in facts]
-        return page_reply(items, cursor_of(call, found.following), total=found.total)
+        return page_reply(_contents(tenant, definition, stored), cursor_of(call, found.following), total=found.total)
 
     with narrowing("filter"):
         return call.read(read)
+
+
+def _contents(tenant: Tenant, definition: ResourceDefinition, stored: Sequence[StoredResource]) -> list[dict[str, Any]]:
+    """Return what the API says of users or groups; who was deleted a moment ago is left out."""
+    facts = facts_of(tenant, [each.id for each in stored])
+    contents = [resource_content(definition, each, facts[each.id]) for each in stored if each.id in facts]
+    if definition.is_group:
+        return contents
+    domains = company_domains(tenant)
+    return [{**each, "warnings": warnings_of(each["attributes"], domains)} for each in contents]
 
 
 def _filter(call: Call, definition: ResourceDefinition) -> str | None:
@@ -93,7 +102,7 @@ def reply_with(
     tenant: Tenant, definition: ResourceDefinition, stored: StoredResource, *, location: str | None = None
 ) -> Reply:
     """Return the answer with a member or group."""
-    content = resource_content(definition, stored, facts_of(tenant, [stored.id])[stored.id])
+    (content,) = _contents(tenant, definition, [stored])
     return Reply(content, etag(stored.version, stored.groups), location)
 
 

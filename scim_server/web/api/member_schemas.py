@@ -74,6 +74,11 @@ class Member(_Resource):
     state = choice(_STATE, *STATES, required=True)
     active = Flag(required=True, metadata={"description": "Whether they have access."})
     groups = fields.List(fields.Nested(GroupOfMember()), required=True)
+    warnings = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "What the portal advises to mind, and does not refuse."},
+    )
 
 
 class Members(PageOf):
