@@ -14,7 +14,7 @@ from scim2_models import (
 
 from scim_server.actions.assignments import check_none_open, hand_over
 from scim_server.actions.authority import Guard, guarded, with_access
-from scim_server.actions.groups import change_members_of, check_holders, reachable
+from scim_server.actions.groups import change_members_of, check_holders, check_seat_is_open, reachable
 from scim_server.actions.invitations import invite
 from scim_server.actions.password_resets import offer_first_password
 from scim_server.actions.resources import create, delete, patch_resource, starts_later
@@ -186,19 +186,6 @@ def _set_roles(
         check_seat_is_open(tenant, profile, wanted[role_id])
         check_holders(tenant, profile, role_id)
     return [wanted[each] for each in wanted]
-
-
-def check_seat_is_open(tenant: Tenant, profile: PortalProfile, role: RoleRecord) -> None:
-    """Check that a role may be given without the operator.
-
-    :raises ConflictException: When it is the seat of an administrator whom the operator validates.
-    """
-    template = profile.roles.get(role.template or "")
-    if template is None or not template.administrator or profile.policy.administrators != "one":
-        return
-    if tenant.actor.kind != "operator":
-        detail = f"the operator validates who has the role {role.display}: ask for it by a hand-over, with evidence"
-        raise ConflictException(detail=detail)
 
 
 def move(tenant: Tenant, member_id: str, event: Event, if_match: str | None = None) -> MemberRecord:
