@@ -198,6 +198,10 @@ def require_permission(tenant: Tenant, organization: Organization, permission: s
     profile = portal_of(tenant, organization)
     if permission in effective(holdings(tenant, profile, organization, tenant.actor.id), profile):
         return
+    raise ForbiddenException(detail=f"this takes the permission {permission}{whom_to_ask(tenant, profile)}")
+
+
+def whom_to_ask(tenant: Tenant, profile: PortalProfile) -> str:
+    """Return what a refusal ends with: the administrators to turn to, where there are any."""
     names = [display or identifier for identifier, display, _ in administrators(tenant, profile, limit=_SHOWN)]
-    ask = f"; ask an administrator: {', '.join(names)}" if names else ""
-    raise ForbiddenException(detail=f"this takes the permission {permission}{ask}")
+    return f"; ask an administrator: {', '.join(names)}" if names else ""

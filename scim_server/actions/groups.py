@@ -21,7 +21,7 @@ from scim_server.store.groups import OWN_NAMESPACES, GroupRecord, get_group, has
 from scim_server.store.memberships import apply_step
 from scim_server.store.permissions import edges_of, list_holders
 from scim_server.store.resources import GroupPlace, delete_resource, lock_resource, touch_resource, update_resource
-from scim_server.store.roles import find_role, get_role, insert_role, update_role
+from scim_server.store.roles import RoleRecord, find_role, get_role, have_roles, insert_role, list_roles, update_role
 from scim_server.store.session import Tenant
 from scim_server.store.trail import record
 
@@ -104,6 +104,7 @@ def _move_team(tenant: Tenant, guard: Guard, team: GroupRecord, parent_id: str |
         change_members_of(tenant, team.parent_id, (), (team.id,))
     if parent_id is not None:
         change_members_of(tenant, parent_id, (team.id,), ())
+        _check_roles_of(tenant, guard.profile, parent_id)
     _write_parent(tenant, team.id, parent_id)
     record(tenant, "group.move", "Group", team.id, {"parent": {"from": team.parent_id, "to": parent_id}})
 
@@ -172,9 +173,47 @@ def change_group_members(
         if joining:
             guard.give(reachable(tenant, guard.profile, group_id))
         change_members_of(tenant, group_id, joining, leaving)
-        if group.kind == "role":
-            check_holders(tenant, guard.profile, group_id)
+        if joining:
+            _check_roles_of(tenant, guard.profile, group_id)
+        if group.kind == "role" and within is None:
+            _check_one_role(tenant, guard.profile, joining)
     return get_group(tenant, group_id)
+
+
+def _check_roles_of(tenant: Tenant, profile: PortalProfile, group_id: str) -> None:
+    """Check the roles that somebody has got who has joined a group: itself, or those that it is in.
+
+    :raises ConflictException: When the operator alone gives one of them.
+    :raises UniquenessException: When more have one of them than can.
+    """
+    _, edges = edges_of(tenant, group_id) or (None, [])
+    reached = {edge.group_id for edge in edges if edge.kind == "role"} | {group_id}
+    for role in (each for each in list_roles(tenant) if each.id in reached):
+        check_seat_is_open(tenant, profile, role)
+        check_holders(tenant, profile, role.id)
+
+
+def _check_one_role(tenant: Tenant, profile: PortalProfile, joining: Sequence[str]) -> None:
+    """Check that nobody was given a second role where the portal gives one each.
+
+    :raises ConflictException: When somebody was.
+    """
+    if profile.policy.roles_per_member == "one" and have_roles(tenant, joining, 2):
+        detail = f"a member has one role in the portal profile {profile.name}; take the other one first"
+        raise ConflictException(detail=detail)
+
+
+def check_seat_is_open(tenant: Tenant, profile: PortalProfile, role: RoleRecord) -> None:
+    """Check that a role may be given without the operator.
+
+    :raises ConflictException: When it is the seat of an administrator whom the operator validates.
+    """
+    template = profile.roles.get(role.template or "")
+    if template is None or not template.administrator or profile.policy.administrators != "one":
+        return
+    if tenant.actor.kind != "operator":
+        detail = f"the operator validates who has the role {role.display}: ask for it by a hand-over, with evidence"
+        raise ConflictException(detail=detail)
 
 
 def reachable(tenant: Tenant, profile: PortalProfile, group_id: str) -> Permissions:

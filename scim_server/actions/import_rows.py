@@ -13,7 +13,7 @@ from scim2_models import SCIMException
 
 from scim_server.actions.authority import Guard
 from scim_server.actions.groups import change_group_members
-from scim_server.actions.members import Access, change_member, check_seat_is_open, create_member
+from scim_server.actions.members import Access, change_member, create_member
 from scim_server.actions.portals import portal_of
 from scim_server.actions.resources import prepare, prepare_patch
 from scim_server.protocol.catalog import USER_URN
@@ -40,7 +40,6 @@ from scim_server.store.columns import MAX_KEY_BYTES
 from scim_server.store.connections import list_connections
 from scim_server.store.imports import ImportRow, Verdict, rows_about
 from scim_server.store.member_rows import GroupPaths, GroupRow, MemberRow, group_names, keys_of, match_members
-from scim_server.store.roles import find_role
 from scim_server.store.session import Tenant
 
 _SHOWN = 20
@@ -334,9 +333,6 @@ def apply_rows(tenant: Tenant, guard: Guard, rows: Sequence[PlannedRow]) -> None
     for group_id, column in sorted(columns.items()):
         try:
             change_group_members(tenant, group_id, joining.get(group_id, ()), leaving.get(group_id, ()), within=guard)
-            role = find_role(tenant, group_id) if group_id in joining else None
-            if role is not None:
-                check_seat_is_open(tenant, guard.profile, role)
         except SCIMException as exc:
             raise GroupRefusedError(column, exc) from exc
 

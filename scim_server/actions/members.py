@@ -13,14 +13,15 @@ from scim2_models import (
 )
 
 from scim_server.actions.assignments import check_none_open, hand_over
-from scim_server.actions.authority import Guard, guarded, with_access
-from scim_server.actions.groups import change_members_of, check_holders, reachable
+from scim_server.actions.authority import Guard, guarded, whom_to_ask, with_access
+from scim_server.actions.groups import change_members_of, check_holders, check_seat_is_open, reachable
 from scim_server.actions.invitations import invite
 from scim_server.actions.password_resets import offer_first_password
 from scim_server.actions.resources import create, delete, patch_resource, starts_later
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.documents import Document, Parts
 from scim_server.protocol.lifecycle import Event, next_state
+from scim_server.protocol.member_dates import MEMBER_USER_URN
 from scim_server.protocol.patch import Patch
 from scim_server.protocol.people import email_of
 from scim_server.protocol.permissions import effective
@@ -55,6 +56,7 @@ def create_member(
     """
     with guarded(tenant, within=within) as guard:
         _check_required(guard.profile, parts.document)
+        _check_contact_roles(guard.profile, {}, parts.document)
         asked = access is not None
         # Who starts on a later day gets access then.
         waits = not asked and starts_later(tenant, parts.document)
@@ -146,6 +148,7 @@ def _check_change(tenant: Tenant, guard: Guard, before: MemberRecord, after: Doc
         raise MutabilityException(
             detail=f"{min(frozen)} is frozen in the portal profile {profile.name}: delete the member and create another"
         )
+    _check_contact_roles(profile, former, after)
     if tenant.actor.kind != "member" or not changed:
         return
     if before.managed_by is not None:
@@ -153,7 +156,8 @@ def _check_change(tenant: Tenant, guard: Guard, before: MemberRecord, after: Doc
     if _is_own(tenant, before.id) and MANAGE_MEMBERS not in effective(guard.held or (), profile):
         kept = sorted(changed - profile.policy.self_edit)
         if kept:
-            raise ForbiddenException(detail=f"the portal does not let members change {', '.join(kept)} of themselves")
+            detail = f"the portal does not let members change {', '.join(kept)} of themselves"
+            raise ForbiddenException(detail=f"{detail}{whom_to_ask(tenant, profile)}")
 
 
 def _check_required(profile: PortalProfile, document: Document) -> None:
@@ -162,6 +166,18 @@ def _check_required(profile: PortalProfile, document: Document) -> None:
         value = document.get(name)
         if not (value.get(sub_attribute) if sub_attribute and isinstance(value, dict) else value):
             raise InvalidValueException(detail=f"{path} is required by the portal profile {profile.name}")
+
+
+def _check_contact_roles(profile: PortalProfile, former: Document, after: Document) -> None:
+    """Check what a person becomes a contact for; what an identity provider has written of it stays."""
+    before, now = (each.get(MEMBER_USER_URN, {}).get("contactRoles", ()) for each in (former, after))
+    for index, key in enumerate(now):
+        if key not in profile.contact_roles and key not in before:
+            accepted = ", ".join(profile.contact_roles) or "none"
+            raise InvalidValueException(
+                detail=f"{MEMBER_USER_URN}:contactRoles[{index}] {key[:100]!r} is none of the portal profile "
+                f"{profile.name}; accepted: {accepted}"
+            )
 
 
 def set_roles(tenant: Tenant, member_id: str, role_ids: Sequence[str], if_match: str | None = None) -> list[RoleRecord]:
@@ -199,19 +215,6 @@ def _set_roles(
         check_seat_is_open(tenant, profile, wanted[role_id])
         check_holders(tenant, profile, role_id)
     return [wanted[each] for each in wanted]
-
-
-def check_seat_is_open(tenant: Tenant, profile: PortalProfile, role: RoleRecord) -> None:
-    """Check that a role may be given without the operator.
-
-    :raises ConflictException: When it is the seat of an administrator whom the operator validates.
-    """
-    template = profile.roles.get(role.template or "")
-    if template is None or not template.administrator or profile.policy.administrators != "one":
-        return
-    if tenant.actor.kind != "operator":
-        detail = f"the operator validates who has the role {role.display}: ask for it by a hand-over, with evidence"
-        raise ConflictException(detail=detail)
 
 
 def move(tenant: Tenant, member_id: str, event: Event, if_match: str | None = None) -> MemberRecord:

@@ -7,7 +7,7 @@ from scim2_models import InvalidValueException
 from scim_server.actions.authority import holdings_with_state
 from scim_server.actions.portals import portal_of
 from scim_server.protocol.permissions import Holding, Reason, effective, reasons_of
-from scim_server.protocol.portals import Permissions, PortalProfile
+from scim_server.protocol.portals import App, Permissions, PortalProfile
 from scim_server.store.organizations import Organization
 from scim_server.store.permissions import edges_of, is_assigned
 from scim_server.store.session import Tenant
@@ -17,6 +17,7 @@ from scim_server.store.session import Tenant
 class Rights:
     """What a member has; all of it is empty where they have no access.
 
+    ``apps`` are those of the portal, each with whether it opens for them.
     ``is_complete`` is False where a permission reaches customer groups and the member has none.
     """
 
@@ -25,6 +26,7 @@ class Rights:
     reasons: dict[str, list[Reason]]
     roles: tuple[Holding, ...]
     customer_groups: tuple[Holding, ...]
+    apps: tuple[tuple[App, bool], ...]
     is_complete: bool
 
 
@@ -45,7 +47,7 @@ def rights_of(tenant: Tenant, organization: Organization, member_id: str) -> Rig
     profile = portal_of(tenant, organization)
     state, held = holdings_with_state(tenant, profile, organization, member_id)
     if state != "active":
-        return Rights(state, {}, {}, (), (), is_complete=True)
+        return Rights(state, {}, {}, (), (), _apps(profile, {}), is_complete=True)
     permissions = effective(held, profile)
     groups = tuple(each for each in held if each.kind == "customerGroup")
     return Rights(
@@ -54,8 +56,13 @@ def rights_of(tenant: Tenant, organization: Organization, member_id: str) -> Rig
         reasons_of(held, profile),
         tuple(each for each in held if each.kind == "role"),
         groups,
+        _apps(profile, permissions),
         is_complete=bool(groups) or "customer_groups" not in permissions.values(),
     )
+
+
+def _apps(profile: PortalProfile, permissions: Permissions) -> tuple[tuple[App, bool], ...]:
+    return tuple((app, app.available and app.permission in permissions) for app in profile.apps.values())
 
 
 def check_permission(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scim2_models import NotFoundException
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 
 from scim_server.store.session import Tenant
 from scim_server.store.tables import memberships, resources, roles
@@ -73,6 +73,14 @@ def roles_of(tenant: Tenant, member_id: str) -> list[RoleRecord]:
     held = select(*_COLUMNS).join(resources, _JOINED).join(memberships, memberships.c.group_id == roles.c.group_id)
     rows = tenant.db.execute(held.where(*own, memberships.c.member_id == member_id).order_by(resources.c.display))
     return [RoleRecord(*row) for row in rows]
+
+
+def have_roles(tenant: Tenant, member_ids: Sequence[str], at_least: int) -> bool:
+    """Return whether one of these members and teams was itself given so many roles."""
+    own = (roles.c.org_id == tenant.org_id, memberships.c.org_id == tenant.org_id)
+    held = select(memberships.c.member_id).join(roles, memberships.c.group_id == roles.c.group_id)
+    several = held.where(*own, memberships.c.member_id.in_(member_ids)).group_by(memberships.c.member_id)
+    return tenant.db.execute(several.having(func.count() >= at_least).limit(1)).first() is not None
 
 
 def insert_role(tenant: Tenant, group_id: str, template: str | None, permissions: Mapping[str, str] | None) -> None:

@@ -199,6 +199,15 @@ class Held(Body):
     external_id = fields.String(allow_none=True, required=True)
 
 
+class AppOfMember(Body):
+    """An application that the portal leads to."""
+
+    key = fields.String(required=True)
+    name = fields.Dict(keys=fields.String(), required=True, metadata={"description": "By language."})
+    available = Flag(required=True, metadata={"description": "false where it is announced, and opens for nobody yet."})
+    open = Flag(required=True, metadata={"description": "Whether it opens for the member."})
+
+
 class Permissions(Body):
     """What a member may do, and through what; nothing without access."""
 
@@ -210,6 +219,7 @@ class Permissions(Body):
     permissions = fields.List(fields.Nested(Permission()), required=True)
     roles = fields.List(fields.Nested(Held()), required=True)
     customer_groups = fields.List(fields.Nested(Held()), required=True)
+    apps = fields.List(fields.Nested(AppOfMember()), required=True)
 
 
 def rights_content(rights: Rights) -> dict[str, Any]:
@@ -234,6 +244,10 @@ def rights_content(rights: Rights) -> dict[str, Any]:
         ],
         "roles": [_held(each) for each in rights.roles],
         "customer_groups": [_held(each) for each in rights.customer_groups],
+        "apps": [
+            {"key": app.key, "name": dict(app.name), "available": app.available, "open": is_open}
+            for app, is_open in rights.apps
+        ],
     }
 
 

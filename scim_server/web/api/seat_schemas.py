@@ -244,6 +244,30 @@ class RoleOfPortal(Body):
     permissions = _permissions()
 
 
+class ContactRole(Body):
+    """What a person can be a contact for."""
+
+    key = fields.String(required=True)
+    name = fields.Dict(keys=fields.String(), required=True, metadata=_BY_LANGUAGE)
+
+
+class App(Body):
+    """An application that the portal leads to; one that is not available is announced, and opens for nobody."""
+
+    key = fields.String(required=True)
+    name = fields.Dict(keys=fields.String(), required=True, metadata=_BY_LANGUAGE)
+    permission = fields.String(required=True, metadata={"description": "What opens it."})
+    available = Flag(required=True)
+
+
+class ConsentAsked(Body):
+    """A document that members accept before they first sign in."""
+
+    key = fields.String(required=True)
+    name = fields.Dict(keys=fields.String(), required=True, metadata=_BY_LANGUAGE)
+    version = fields.String(required=True)
+
+
 class Portal(Body):
     """A portal profile: the rules of a portal."""
 
@@ -255,6 +279,9 @@ class Portal(Body):
     )
     base = _permissions()
     roles = fields.List(fields.Nested(RoleOfPortal()), required=True)
+    contact_roles = fields.List(fields.Nested(ContactRole()), required=True)
+    apps = fields.List(fields.Nested(App()), required=True)
+    consents = fields.List(fields.Nested(ConsentAsked()), required=True)
 
 
 class Portals(Body):
@@ -276,6 +303,9 @@ def portal_content(profile: PortalProfile) -> dict[str, Any]:
             {**{name: getattr(role, name) for name in role.__slots__}, "grants": sorted(role.grants)}
             for role in profile.roles.values()
         ],
+        "contact_roles": [{"key": key, "name": name} for key, name in profile.contact_roles.items()],
+        "apps": list(profile.apps.values()),
+        "consents": list(profile.consents.values()),
     }
 
 
