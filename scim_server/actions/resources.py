@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from scim2_models import InvalidValueException
 
-from scim_server.actions.portals import portal_of
+from scim_server.actions.portals import organization_of
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import prepared_password
 from scim_server.protocol.documents import KEPT, Document, Parts, read_resource, split, with_schemas
@@ -310,13 +310,17 @@ def delete(tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_
         return
     locked = delete_resource(tenant, definition, resource_id)
     check_version(locked.version, if_match)
-    if definition.is_user and (
-        tenant.provisioning.on_delete == "soft" or portal_of(tenant).policy.deletion == "archive"
-    ):
+    if definition.is_user and (tenant.provisioning.on_delete == "soft" or not _deletes_for_good(tenant)):
         insert_tombstone(tenant, definition, locked)
     unique = definition.unique_attribute
     changes = {unique.name: {"from": orjson.loads(locked.document).get(unique.name)}} if unique else {}
     record(tenant, _verb(definition, "delete"), definition.name, resource_id, changes)
+
+
+def _deletes_for_good(tenant: Tenant) -> bool:
+    """Return whether the portal keeps nothing of who is deleted; one whose profile is gone is not known to."""
+    profile = tenant.portals.get(organization_of(tenant).portal)
+    return profile is not None and profile.policy.deletion != "archive"
 
 
 def _is_granted(tenant: Tenant, group_id: str) -> bool:

@@ -76,6 +76,13 @@ def list_some(tenant: Tenant, *conditions: ColumnElement[bool], after: str, limi
     return [MemberRecord(*row) for row in tenant.db.execute(page)]
 
 
+def list_all(tenant: Tenant, state: State | None = None) -> list[MemberRecord]:
+    """Return the members of the organization in the order of their ids, all or those in a state."""
+    of_type = (resources.c.org_id == tenant.org_id, resources.c.resource_type == "User")
+    found = select(*_COLUMNS).where(*of_type, *((resources.c.state == state,) if state else ()))
+    return [MemberRecord(*row) for row in tenant.db.execute(found.order_by(resources.c.id))]
+
+
 def set_state(tenant: Tenant, member: MemberRecord, state: State) -> MemberRecord:
     """Give a member whose row is held another state; ``active`` follows from it.
 
