@@ -134,6 +134,25 @@ def test_a_deputy_has_access_and_is_no_administrator(delegated: Portal) -> None:
     assert delegated.api.send("PUT", "deputy", {"member": None}, If_Match='W/"99"').status_code == 412
 
 
+def test_access_and_the_seat_are_given_only_by_who_could_give_what_comes_with_them(app: Flask) -> None:
+    """Who manages members and nothing else gives no role, no access back, and no deputy more than they have."""
+    orders = portal(app, "assigned-orders")
+    orders.member("admin", "administrator")
+    orders.group("lesser", "role", permissions={"members:manage": "organization"})
+    acting = orders.acting(orders.member("manager", orders.roles()["lesser"]))
+    ada, ben = orders.member("ada"), orders.member("ben", "commercial")
+    for client in (orders.api, acting):
+        orders.api.post(f"members/{ben}/suspend")
+        status = 200 if client is orders.api else 403
+        assert client.post(f"members/{ben}/restore").status_code == status
+    for method, place, body in (
+        ("PATCH", f"members/{ben}", {"active": True}),
+        ("PUT", f"members/{ada}/roles", {"roles": ["commercial"]}),
+        ("PUT", "deputy", {"member": ada}),
+    ):
+        assert "you may not give" in problem_of(acting.send(method, place, body), 403)["detail"]
+
+
 def test_a_hand_over_is_a_request_evidence_and_an_approval(contacts: Portal) -> None:
     """The seat goes from one to the other at once, and the trail knows the letter by its digest."""
     operator = as_operator(contacts)
