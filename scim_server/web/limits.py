@@ -77,13 +77,14 @@ class Limits:
     def count_reset(self, org_id: str, address: str, client: str | None) -> None:
         """Count a request for a new password.
 
+        :param address: What was typed, or the id of the member.
         :param client: The address that it comes from, None where it is not told.
         :raises TooManyRequestsException: When that is one too many.
         """
         # What is counted lies in a file: it need not name anybody.
         named = hashlib.sha256(f"{org_id} {address.strip().lower()}".encode()).hexdigest()
         if not self.counted.hit(RESETS, named):
-            said = f"a new password was asked for more than {RESETS.amount} times in an hour with this address"
+            said = f"a new password was asked for more than {RESETS.amount} times in an hour for this address or member"
             raise self._refusal(said, RESETS, named)
         known = _address(client) if client is not None else None
         if known is not None and not self.counted.hit(RESETS_FROM, _network(known)):

@@ -25,8 +25,12 @@ def give_access(call: Call, member: str) -> Reply:
 
 @operation("POST", f"{MEMBER}/password-reset", scope="members:write", permission=MANAGE_MEMBERS, status=202)
 def send_a_password_reset(call: Call, member: str) -> Reply:
-    """Send a member the link to choose a new password; the old one works until they do."""
+    """Send a member the link to choose a new password; the old one works until they do.
+
+    A member is sent 5 an hour; what is more is answered with 429.
+    """
     check_id("member", member)
+    current_site().limits.count_reset(call.credentials.org_id, member, None)
 
     def action(tenant: Tenant) -> Reply:
         send_reset(tenant, member)
