@@ -119,6 +119,11 @@ def insert_group(tenant: Tenant, document: Document, kind: str, parent_id: str |
 
 
 def with_facts(document: Document, definition: ResourceDefinition, kind: str, parent_id: str | None) -> Document:
-    """Return the document of a group with what the organization makes of it, as SCIM shows it."""
+    """Return the document of a group with what the organization makes of it, as SCIM shows it.
+
+    Nothing is shown where an operator's own resource type of groups does without the extension.
+    """
+    if MEMBER_GROUP_URN.lower() not in definition.extensions:
+        return with_schemas(document, definition)
     facts = {"kind": kind, **({"parent": parent_id} if parent_id else {})}
     return with_schemas({**document, MEMBER_GROUP_URN: facts}, definition)

@@ -12,7 +12,7 @@ from scim2_models import InvalidValueException
 
 from scim_server.protocol.csv_records import CsvError, fault_of, plain, write_record
 from scim_server.protocol.documents import Document
-from scim_server.protocol.member_dates import MEMBER_USER_URN, dates_of
+from scim_server.protocol.member_dates import MEMBER_USER_URN, MIDNIGHT, dates_of
 
 MAX_CELL_LENGTH = 10_000
 
@@ -29,6 +29,7 @@ _ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "startDate": (MEMBER_USER_URN, "startDate"),
     "endDate": (MEMBER_USER_URN, "endDate"),
 }
+_DATES = ("startDate", "endDate")
 """The attribute of a User that each column is; of those with several values, the primary or else the first."""
 
 _SEVERAL = ("email", "phone")
@@ -137,7 +138,9 @@ def _text_of(document: Document, column: str) -> str:
         value = chosen.get("value") if chosen else None
     elif len(path) == 2:
         value = (value or {}).get(path[1])
-    return value if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value.removesuffix(MIDNIGHT) if column in _DATES else value
 
 
 def _chosen(values: Sequence[Document]) -> Document | None:
@@ -176,7 +179,7 @@ def _fault_of_text(column: str, text: str) -> str | None:
         return f"is {_shown(text)}; accepted: true, false, yes, no, oui, non, vrai, faux, 1, 0"
     if column == "email" and text and not _ADDRESS.fullmatch(text):
         return f"is {_shown(text)}, no e-mail address such as name@example.com"
-    if column in ("startDate", "endDate") and text and not _is_date(column, text):
+    if column in _DATES and text and not _is_date(column, text):
         return f"is {_shown(text)}, no date such as 2026-01-31"
     if column == "preferredLanguage" and text and not _LANGUAGE.fullmatch(text):
         return f"is {_shown(text)}, no language such as fr or en-GB"
@@ -185,10 +188,15 @@ def _fault_of_text(column: str, text: str) -> str | None:
 
 def _is_date(column: str, text: str) -> bool:
     try:
-        dates_of({MEMBER_USER_URN: {column: text}})
+        dates_of({MEMBER_USER_URN: {column: _with_time(text)}})
     except InvalidValueException:
         return False
     return True
+
+
+def _with_time(text: str) -> str:
+    """Return a date as the dateTime that it stands for."""
+    return text if "T" in text.upper() else f"{text}{MIDNIGHT}"
 
 
 def _shown(text: str) -> str:
@@ -210,6 +218,8 @@ def attribute_changes(document: Document, cells: Cells) -> dict[str, Any]:
         if column not in cells:
             continue
         text = cells[column] or None
+        if column in _DATES and text is not None:
+            text = _with_time(text)
         if column in _SEVERAL:
             changes[path[0]] = _with_chosen(document.get(path[0]) or [], text)
         elif len(path) == 2:

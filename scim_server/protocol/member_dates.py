@@ -10,7 +10,9 @@ from scim_server.protocol.documents import Document
 
 MEMBER_USER_URN = "urn:scim-server:params:scim:schemas:extension:member:1.0:User"
 
-_DATE = re.compile(r"(?:19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}")
+_DATE = re.compile(r"((?:19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2})T.*")
+MIDNIGHT = "T00:00:00Z"
+"""What makes a date a dateTime (RFC 7643 §2.3.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,10 @@ def _read(extension: Document, name: str) -> date | None:
     if text is None:
         return None
     try:
-        if _DATE.fullmatch(text):
-            return date.fromisoformat(text)
+        # Its date as it is written: HR systems send the day with whatever time and offset.
+        if match := _DATE.fullmatch(text.upper()):
+            return date.fromisoformat(match[1])
     except ValueError:
         pass
-    detail = f"{MEMBER_USER_URN}:{name} must be a date such as 2026-01-31, not {text[:100]!r}"
+    detail = f"{MEMBER_USER_URN}:{name} must be a date such as 2026-01-31{MIDNIGHT}, not {text[:100]!r}"
     raise InvalidValueException(detail=detail)

@@ -59,6 +59,12 @@ def fill(app: Flask, client: Client) -> None:
     assert api.post("mappings", wanted).status_code == 201
     soft.new_user(roles=[{"value": "fin"}])
     assert api.post("assignments", {"object": "order:1", "assignees": [user, team]}).status_code == 204
+    asked = {
+        "to_member": user,
+        "reason": "the first",
+        "evidence": {"name": "a", "type": "text/plain", "content": "eg=="},
+    }
+    assert api.post("hand-overs", asked).status_code == 201
     with begin(store, organization.operator, write=True) as tenant:
         _fill_oauth(tenant)
         fill_access(tenant, user)

@@ -22,6 +22,7 @@ def test_an_organization_is_made_with_what_is_left_out_by_default(operator: ApiC
         "language": "en",
         "portal": "delegated",
         "deputy_id": None,
+        "contact_email": None,
         **{name: answer.get_json()[name] for name in ("id", "created_at")},
     }
     place = answer.headers["Location"].partition("/api/v1")[2]
