@@ -49,7 +49,7 @@ def member_export(org: str, output: Path | None, as_json: bool) -> None:
     show({"file": str(output)}, f"Wrote {output}.", as_json=as_json)
 
 
-@click.command("import")
+@member.command("import")
 @click.argument("org")
 @click.argument("file", type=click.File("rb"))
 @click.option("--verify-only", is_flag=True, help="Say what would be done, and do nothing.")

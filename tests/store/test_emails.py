@@ -85,7 +85,9 @@ def _check(client: Client) -> None:
         documents = {
             row.id: fold_document(orjson.loads(row.document), definition)
             for row in tenant.db.execute(
-                select(resources.c.id, resources.c.document).where(resources.c.org_id == tenant.org_id)
+                select(resources.c.id, resources.c.document).where(
+                    resources.c.org_id == tenant.org_id, resources.c.resource_type == "User"
+                )
             )
         }
         kept = select(emails.c.resource_id, emails.c.value).where(emails.c.org_id == tenant.org_id)
