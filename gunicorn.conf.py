@@ -7,15 +7,17 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from scim_server import load_catalog
+from scim_server import load_catalog, load_portals
 from scim_server.config import SettingError, read_settings
 from scim_server.protocol.catalog import CatalogError
+from scim_server.protocol.portals import PortalProfileError
 
-# A wrong setting or schema file stops the start with one line, before any worker would fail over it.
+# A wrong setting, schema or portal profile stops the start with one line, before any worker would fail over it.
 try:
     settings = read_settings()
     load_catalog(settings.schemas_dir)
-except (SettingError, CatalogError) as refusal:
+    load_portals(settings.portals_dir)
+except (SettingError, CatalogError, PortalProfileError) as refusal:
     sys.exit(f"scim-server: {refusal}")
 
 M_ARENA_MAX = -8

@@ -12,7 +12,7 @@ import click
 
 from benchmarks import large, small, wrk
 from benchmarks.cells import BenchmarkError
-from benchmarks.options import QUICK, QUICK_LARGE, TARGETS, Options
+from benchmarks.options import QUICK, QUICK_LARGE, QUICK_RIGHTS, TARGETS, Options
 from benchmarks.report import LARGE_RESULTS, RESULTS, Report, markdown, print_rows
 from benchmarks.rows import Row
 from benchmarks.small import SQLITE
@@ -42,7 +42,7 @@ def main(
     results: Path | None,
     limit_seconds: int | None,
 ) -> None:
-    """Measure the targets P1 to P12."""
+    """Measure the targets P1 to P13."""
     chosen = frozenset(filter(None, only.upper().replace(" ", "").split(","))) or frozenset(TARGETS)
     if not chosen <= set(TARGETS):
         raise click.UsageError(f"--only takes {', '.join(TARGETS)}")
@@ -50,9 +50,14 @@ def main(
         raise click.ClickException("wrk is missing: install it (on Debian and Ubuntu, apt install wrk), then try again")
     options = Options(chosen, pairs, seconds)
     if quick:
-        options = replace(options, pairs=min(pairs, 2), seconds=min(seconds, 0.2), sizes=QUICK, large=QUICK_LARGE)
+        options = replace(options, pairs=min(pairs, 2), seconds=min(seconds, 0.2))
+        options = replace(options, sizes=QUICK, large=QUICK_LARGE, rights=QUICK_RIGHTS)
     report = Report(shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]))
-    phases = (large.measure, large.measure_cycle) if at_large else (small.measure_postgresql, small.measure_sqlite)
+    phases = (
+        (large.measure, large.measure_cycle, large.measure_rights)
+        if at_large
+        else (small.measure_postgresql, small.measure_sqlite)
+    )
     _stop_in_time(limit_seconds or (LARGE_LIMIT_S if at_large else LIMIT_S))
     started = time.monotonic()
     for phase in phases:

@@ -9,6 +9,7 @@ from benchmarks import bodies, workloads, wrk
 from benchmarks.cells import Driven, Server
 from benchmarks.connection import Connection
 from benchmarks.load import Loaded
+from benchmarks.processes import cpu_s_each
 from benchmarks.rounds import CONNECTIONS
 from benchmarks.rows import Row, Status
 from benchmarks.workloads import Step
@@ -25,6 +26,8 @@ class Cycle:
     users: int
     groups: int
     tenths: list[Driven]
+    busiest: list[float]
+    """What part of the server's CPU time its busiest process used: half of it where two workers share the work."""
 
 
 def measure(server: Server, seat: Loaded, users: int, groups: int) -> Cycle:
@@ -39,12 +42,15 @@ def measure(server: Server, seat: Loaded, users: int, groups: int) -> Cycle:
             ids.append(str(orjson.loads(connection.expect(step))["id"]))
     workload = workloads.initial_cycle(seat, ids)
     each = max(1, users // TENTHS // CONNECTIONS)
-    tenths = [
+    tenths, busiest = [], []
+    for number in range(TENTHS):
+        before = cpu_s_each(server.pid)
         # A tenth goes on with the groups where the one before it stopped.
-        wrk.drive_names(server, workload, CONNECTIONS, each, number * each % groups * REQUESTS_EACH, _MOST_S)
-        for number in range(TENTHS)
-    ]
-    return Cycle(each * CONNECTIONS * TENTHS, groups, tenths)
+        start = number * each % groups * REQUESTS_EACH
+        tenths.append(wrk.drive_names(server, workload, CONNECTIONS, each, start, _MOST_S))
+        used = [after - before.get(process, 0.0) for process, after in cpu_s_each(server.pid).items()]
+        busiest.append(max(used) / max(sum(used), 1e-9))
+    return Cycle(each * CONNECTIONS * TENTHS, groups, tenths, busiest)
 
 
 def row(cycle: Cycle) -> Row:
@@ -66,10 +72,13 @@ def row(cycle: Cycle) -> Row:
 
 def section(cycle: Cycle) -> str:
     """Return all tenths, as a part of the page of results."""
-    lines = ["| tenth | requests/s | p50 ms | p99 ms | errors |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| tenth | requests/s | p50 ms | p99 ms | CPU time of the busier worker | errors |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     lines += [
-        f"| {number} | {_rate(tenth):,.0f} | {tenth.p50_ms:.2f} | {tenth.p99_ms:.2f} | {tenth.errors} |"
-        for number, tenth in enumerate(cycle.tenths, 1)
+        f"| {number} | {_rate(tenth):,.0f} | {tenth.p50_ms:.2f} | {tenth.p99_ms:.2f} | {share:.0%} | {tenth.errors} |"
+        for number, (tenth, share) in enumerate(zip(cycle.tenths, cycle.busiest, strict=True), 1)
     ]
     return f"## Initial cycle of {cycle.users:,} users and {cycle.groups:,} groups\n\n" + "\n".join(lines)
 

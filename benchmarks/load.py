@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy import Table, insert, literal, select
 
 from benchmarks import bodies
-from scim_server import load_catalog
+from scim_server import load_catalog, load_portals
 from scim_server.actions.organizations import create_connection, create_organization, operator_credentials
 from scim_server.actions.tokens import issue_token
 from scim_server.protocol.catalog import ResourceDefinition
@@ -85,7 +85,7 @@ def group_name(size: int) -> str:
 @contextmanager
 def opened(database_url: str) -> Iterator[Store]:
     """Have a store whose statements may take as long as they need, as the owner, under no row-level security."""
-    store = open_store(database_url, load_catalog(), statement_timeout_ms=STATEMENT_TIMEOUT_MS)
+    store = open_store(database_url, load_catalog(), load_portals(), statement_timeout_ms=STATEMENT_TIMEOUT_MS)
     try:
         _force_security(store, "NO FORCE")  # COPY works under none.
         yield store
@@ -180,6 +180,8 @@ def resource_row(
         "unique_key": attribute_key(parts.document[unique.name], unique),
         "external_id": comparison_key(parts.document["externalId"], case_exact=True),
         "active": parts.active is not False if definition.has_active else None,
+        "kind": "team" if definition.is_group else None,
+        "state": ("active" if parts.active is not False else "contact") if definition.is_user else None,
         "display": display_of(parts.document, definition),
         "document": orjson.dumps(parts.document).decode(),
         "folded": fold_document(parts.document, definition),

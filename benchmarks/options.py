@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-TARGETS = (*(f"P{number}" for number in range(1, 13)), "CYCLE")
+TARGETS = (*(f"P{number}" for number in range(1, 14)), "CYCLE")
 """The targets of performance, and the initial cycle, which has none."""
 
 
@@ -32,6 +32,16 @@ class LargeSizes:
 
 
 @dataclass(frozen=True, slots=True)
+class RightsSizes:
+    """How much is loaded for the permissions of members."""
+
+    few: int = 100
+    many: int = 100_000
+    roles: int = 200
+    rounds: int = 300
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """The options of a run; ``pairs`` is how many rounds, ``seconds`` how long a cell of them takes."""
 
@@ -40,6 +50,7 @@ class Options:
     seconds: float = 0.35
     sizes: Sizes = Sizes()
     large: LargeSizes = LargeSizes()
+    rights: RightsSizes = RightsSizes()
 
     def wants(self, *targets: str) -> bool:
         """Return whether one of these targets is asked for."""
@@ -47,6 +58,7 @@ class Options:
 
 
 QUICK = Sizes(users=400, groups=(10, 100, 150), bulk=100, rounds=2, starts=1)
+QUICK_RIGHTS = RightsSizes(few=40, many=200, roles=10, rounds=3)
 QUICK_LARGE = LargeSizes(
     users=1_500,
     few_users=700,

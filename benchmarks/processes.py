@@ -38,6 +38,11 @@ def cpu_s(pid: int) -> float:
     return sum(map(_cpu_s, descendants(pid)))
 
 
+def cpu_s_each(pid: int) -> dict[int, float]:
+    """Return the CPU seconds of a process and of each one below it, by their ids."""
+    return {each: _cpu_s(each) for each in descendants(pid)}
+
+
 def usage(pid: int) -> Usage:
     """Return what a process and all below it use."""
     tree = descendants(pid)

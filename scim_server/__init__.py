@@ -5,10 +5,11 @@ The roof: :func:`create_app` wires the floors in their order, ``protocol``, ``st
 """
 
 import atexit
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from scim_server.logs import configure_logging
 from scim_server.protocol.catalog import Catalog, CatalogError, build_catalog
 from scim_server.protocol.cursors import CursorKey
 from scim_server.protocol.idempotency import AnswerKey
+from scim_server.protocol.portals import PortalProfile, PortalProfileError, read_portal_profile
 from scim_server.store.health import RequestCounts
 from scim_server.store.session import Store, open_store
 from scim_server.store.tokens import DigestKey
@@ -28,11 +30,13 @@ from scim_server.web.counting import count_request, write_counts
 from scim_server.web.limits import open_limits
 from scim_server.web.oauth import views as oauth
 from scim_server.web.problems import API_PREFIX
+from scim_server.web.refusals import EarlyRefusals
 from scim_server.web.scim import bulk, discovery, me, resources, search
 from scim_server.web.site import Site, extension_key
 
 _PACKAGED_SCHEMAS = Path(__file__).parent / "_schemas"
 _SOURCE_SCHEMAS = Path(__file__).parent.parent / "schemas"
+_PORTALS = Path(__file__).parent / "portals"
 
 
 class _App(Flask):
@@ -48,6 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     :raises SettingError: When a setting is missing or unusable.
     :raises CatalogError: When a schema file is.
+    :raises PortalProfileError: When a portal profile is.
     """
     settings = settings or read_settings()
     configure_logging(settings.log_format)
@@ -68,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         access_token_lifetime=timedelta(seconds=settings.access_token_lifetime_s),
     )
     requests.install(app)
+    app.wsgi_app = EarlyRefusals(app.wsgi_app, site.limits, site.counts, site.refused)  # type: ignore[method-assign]
     app.after_request(count_request)
     # Registered before a server forks its workers, it runs at the end of each.
     atexit.register(write_counts, site, patiently=True)
@@ -97,6 +103,7 @@ def open_settings_store(settings: Settings) -> Store:
     return open_store(
         settings.database_url,
         load_catalog(settings.schemas_dir),
+        load_portals(settings.portals_dir),
         pool_size=settings.pool_size,
         busy_timeout_ms=settings.busy_timeout_ms,
         statement_timeout_ms=settings.statement_timeout_ms,
@@ -124,3 +131,23 @@ def _json_files(directory: Path) -> Iterator[tuple[str, dict[str, object]]]:
         if not isinstance(content, dict):
             raise CatalogError(f"{path}: must be a JSON object")
         yield str(path), content
+
+
+@cache
+def load_portals(portals_dir: Path | None = None) -> Mapping[str, PortalProfile]:
+    """Return the portal profiles by name: those that ship, and an operator's directory of ``.toml`` files; read once.
+
+    A file of the operator replaces the one that ships under its name.
+
+    :raises PortalProfileError: When a file cannot be read as a profile.
+    """
+    directories = (_PORTALS, portals_dir) if portals_dir else (_PORTALS,)
+    paths = (path for directory in directories for path in sorted(directory.glob("*.toml")))
+    return MappingProxyType({path.stem: _portal(path) for path in paths})
+
+
+def _portal(path: Path) -> PortalProfile:
+    try:
+        return read_portal_profile(path.stem, path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise PortalProfileError(f"{path}: {exc}") from exc

@@ -16,6 +16,8 @@ from typing import Any
 import click
 from scim2_models import UnauthorizedException
 
+from scim_server import load_catalog, load_portals
+from scim_server.actions.authority import is_in_recovery
 from scim_server.actions.organizations import (
     DEFAULT_CONNECTION,
     LANGUAGES,
@@ -28,17 +30,21 @@ from scim_server.actions.organizations import (
     resume_organization,
     suspend_organization,
 )
+from scim_server.actions.portals import complete_roles, portal_of
 from scim_server.actions.removal import delete_organization
 from scim_server.actions.tokens import issue_token
 from scim_server.cli_credentials import client, key, token
-from scim_server.config import SettingError, read_database_url, read_settings
+from scim_server.cli_delivery import mail, worker
+from scim_server.cli_imports import member
+from scim_server.cli_seat import member_review, org_deputy, org_hand_over, org_profile, org_seat
+from scim_server.config import SettingError, read_database_url, read_directories, read_settings
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE, Provisioning
 from scim_server.store.connections import list_connections
 from scim_server.store.health import read_health
 from scim_server.store.migrate import upgrade
-from scim_server.store.organizations import find_organization, list_organizations
-from scim_server.store.session import Store, begin, begin_platform
+from scim_server.store.organizations import Organization, find_organization, list_organizations
+from scim_server.store.session import Actor, Credentials, Store, begin, begin_platform, open_store
 from scim_server.store.tokens import DigestKey, authenticate
 from scim_server.terminal import Commands as _Commands
 from scim_server.terminal import actor_name as _actor
@@ -154,9 +160,18 @@ def db() -> None:
 @db.command("upgrade")
 @_command
 def db_upgrade(as_json: bool) -> None:
-    """Bring the database to the newest version, as its owner."""
-    upgrade(read_database_url())
-    _show({"upgraded": True}, "The database is at the newest version.", as_json=as_json)
+    """Bring the database to the newest version, as its owner; organizations get the roles they lack."""
+    url, (schemas_dir, portals_dir) = read_database_url(), read_directories()
+    upgrade(url)
+    store = open_store(url, load_catalog(schemas_dir), load_portals(portals_dir))
+    try:
+        completed, left = complete_roles(store, actor_id=_actor())
+    finally:
+        store.close()
+    lines = ["The database is at the newest version."]
+    lines += [f"The organization {each} has got the roles that it lacked." for each in completed]
+    lines += [f"The organization {slug} lacks roles: {reason}" for slug, reason in left.items()]
+    _show({"upgraded": True, "completed": completed, "left": left}, "\n".join(lines), as_json=as_json)
 
 
 @main.group()
@@ -165,12 +180,14 @@ def org() -> None:
 
 
 _TIME_ZONE = click.option("--time-zone", help="A time zone of the IANA, such as Europe/Paris.")
+_CONTACT = click.option("--contact-email", help="A mailbox that members are shown in place of the administrators'.")
 _LANGUAGE = click.option("--language", type=click.Choice(LANGUAGES), help="The language of texts to its people.")
 
 
 @org.command("create")
 @click.argument("slug")
 @click.option("--name", required=True, help="What people read.")
+@click.option("--profile", "portal", help="Its portal profile, such as contacts; `delegated` without.")
 @_TIME_ZONE
 @_LANGUAGE
 @_command
@@ -187,6 +204,7 @@ def org_create(slug: str, name: str, as_json: bool, **options: str | None) -> No
 @click.option("--name", help="What people read.")
 @_TIME_ZONE
 @_LANGUAGE
+@_CONTACT
 @_command
 def org_change(org: str, as_json: bool, **options: str | None) -> None:
     """Change the organization ORG."""
@@ -230,12 +248,30 @@ def org_delete(org: str, confirm: str, as_json: bool) -> None:
 
 
 @org.command("list")
+@click.option("--recovery", is_flag=True, help="Those alone that have lost their administrator.")
 @_command
-def org_list(as_json: bool) -> None:
+def org_list(recovery: bool, as_json: bool) -> None:
     """List the organizations."""
-    with _opened(read_settings()) as store, begin_platform(store, write=False) as platform:
-        rows = [asdict(each) for each in list_organizations(platform)]
-    _show(rows, _table(rows, "slug", "name", "status", "time_zone", "language", "created_at"), as_json=as_json)
+    with _opened(read_settings()) as store:
+        with begin_platform(store, write=False) as platform:
+            found = list_organizations(platform)
+        rows = [asdict(each) for each in found if not recovery or _is_lost(store, each)]
+    shown = ("slug", "name", "status", "portal", "time_zone", "language", "created_at")
+    _show(rows, _table(rows, *shown), as_json=as_json)
+
+
+def _is_lost(store: Store, organization: Organization) -> bool:
+    if organization.status == "deleting" or organization.portal not in store.portals:
+        return False
+    with begin(store, Credentials(organization.id, Actor("operator", _actor())), write=False) as tenant:
+        return is_in_recovery(tenant, portal_of(tenant, organization), organization)
+
+
+for _each in (org_profile, org_deputy, org_seat, org_hand_over):
+    org.add_command(_each)
+
+
+member.add_command(member_review)
 
 
 @main.group()
@@ -321,3 +357,6 @@ def connection_show(org: str, name: str, as_json: bool) -> None:
 main.add_command(token)
 main.add_command(client)
 main.add_command(key)
+main.add_command(member)
+main.add_command(worker)
+main.add_command(mail)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from scim_server import create_app
+from scim_server import create_app, load_portals
 from scim_server.actions.organizations import create_connection, create_organization
 from scim_server.actions.tokens import issue_token, revoke
 from scim_server.config import read_settings
@@ -31,6 +32,9 @@ KEY = DigestKey.derive(SECRET_KEY)
 NOBODY = "00000000-0000-7000-8000-000000000000"
 """An id of the right shape that nothing has."""
 
+PORTALS = Path(__file__).with_name("plain_portals")
+"""A portal profile that asks for nothing, for tests of everything else."""
+
 _numbers = itertools.count(1)
 
 
@@ -45,6 +49,7 @@ def environment(database: Database, **settings: str) -> dict[str, str]:
         "SCIM_SERVER_DATABASE_URL": database.app_url,
         "SCIM_SERVER_SECRET_KEY": SECRET_KEY,
         "SCIM_SERVER_RATE_LIMIT_PER_S": "0",  # A test sends as fast as it can.
+        "SCIM_SERVER_PORTALS_DIR": str(PORTALS),
         **{f"SCIM_SERVER_{name.upper()}": value for name, value in settings.items()},
     }
 
@@ -65,7 +70,7 @@ def opened(
     database: Database, catalog: Catalog, clock: Callable[[], datetime] = utc_now, **options: Any
 ) -> Iterator[Store]:
     """Have a store on a database, without an app around it; its pool is closed after."""
-    store = open_store(database.app_url, catalog, clock=clock, **options)
+    store = open_store(database.app_url, catalog, load_portals(PORTALS), clock=clock, **options)
     try:
         yield store
     finally:
@@ -123,7 +128,8 @@ def new_organization(store: Store) -> Organization:
     """Make an organization with its connection ``default``."""
     slug = unique("org")
     with begin_platform(store, write=True) as platform:
-        made = create_organization(platform, store, slug, f"The organization {slug}", actor_id="the tests")
+        name = f"The organization {slug}"
+        made = create_organization(platform, store, slug, name, actor_id="the tests", portal="plain")
     return Organization(store, made.id, slug, Credentials(made.id, Actor("operator", "the tests")))
 
 

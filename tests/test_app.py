@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 import pytest
 
-from scim_server import create_app, load_catalog
+from scim_server import create_app, load_catalog, load_portals
 from scim_server.config import SettingError
 from scim_server.protocol.catalog import CatalogError
+from scim_server.protocol.portals import PortalProfileError
 from tests.databases import Database
 from tests.directory import Client, environment, new_client, running_app
 from tests.serving import ROOT
@@ -159,6 +160,7 @@ def test_a_broken_schema_stops_the_start_and_names_the_file(tmp_path: Path, cont
     ("settings", "complaint"),
     [
         ({"schemas_dir": "."}, "Broken.json"),
+        ({"portals_dir": "."}, "broken.toml, line 2: "),
         ({"secret_key": "short"}, "SCIM_SERVER_SECRET_KEY must have"),
         ({"workers": "many"}, "SCIM_SERVER_WORKERS must be a whole number"),
     ],
@@ -166,6 +168,7 @@ def test_a_broken_schema_stops_the_start_and_names_the_file(tmp_path: Path, cont
 def test_gunicorn_does_not_start_on_a_mistake(tmp_path: Path, settings: dict[str, str], complaint: str) -> None:
     """The operator reads one line, not the traceback of each worker."""
     (tmp_path / "Broken.json").write_bytes(b"{")
+    (tmp_path / "broken.toml").write_bytes(b"[policy]\ndeletion = purge\n")
     database = Database("sqlite", "", f"sqlite:///{tmp_path / 'never-opened.db'}")
     run = subprocess.run(
         [sys.executable, "-m", "gunicorn", "wsgi:app", "--config", str(ROOT / "gunicorn.conf.py"), "--bind", "unix:s"],
@@ -180,6 +183,25 @@ def test_gunicorn_does_not_start_on_a_mistake(tmp_path: Path, settings: dict[str
     assert run.stderr.startswith("scim-server: ")
     assert complaint in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_the_portals_are_those_that_ship_and_those_of_the_operator(tmp_path: Path) -> None:
+    """A file of the operator adds a portal, or replaces the one that ships under its name."""
+    shipped = load_portals()
+    text = (ROOT / "scim_server" / "portals" / "archive.toml").read_text(encoding="utf-8")
+    (tmp_path / "archive.toml").write_text(text.replace('"two"', '"many"'), encoding="utf-8")
+    (tmp_path / "house.toml").write_text(text, encoding="utf-8")
+    portals = load_portals(tmp_path)
+    assert portals.keys() == {*shipped, "house"}
+    assert portals["archive"].policy.administrators == "many"
+    assert portals["house"].roles == shipped["archive"].roles
+
+
+def test_a_portal_that_cannot_be_read_names_its_file(tmp_path: Path) -> None:
+    """A file in another encoding is named with its directory."""
+    (tmp_path / "house.toml").write_text('[title]\nfr = "Équipe"\n', encoding="latin-1")
+    with pytest.raises(PortalProfileError, match=r"house\.toml: 'utf-8' codec"):
+        load_portals(tmp_path)
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,13 @@
 """The command line sets up what a customer needs, and tells every mistake in one line."""
 
+import csv
 import os
 import signal
 import socket
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import httpx
 import orjson
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import create_engine
+from flask import Flask
+from sqlalchemy import create_engine, text
 
 from scim_server import create_app
 from scim_server.cli import main
@@ -22,7 +25,8 @@ from scim_server.protocol.tokens import is_well_formed
 from scim_server.store.migrate import driver_url, upgrade
 from tests.databases import Database, only_postgresql, only_sqlite
 from tests.demo import demo, free_port
-from tests.directory import SECRET_KEY, environment, site_of, unique
+from tests.directory import SECRET_KEY, environment, new_client, site_of, unique
+from tests.portals import Portal, portal
 from tests.web.oauth.clients import jwks, new_key
 
 START_TIMEOUT_S = 60
@@ -292,8 +296,8 @@ def test_a_missing_or_short_secret_key_is_refused(operator: Operator, command: t
 def test_migrating_needs_no_secret_key(operator: Operator, empty_database: Database) -> None:
     """The job that migrates knows the owner's database URL and nothing else."""
     owner = Operator({"SCIM_SERVER_DATABASE_URL": empty_database.owner_url, "SCIM_SERVER_SECRET_KEY": ""})
-    assert owner.answer("db", "upgrade") == {"upgraded": True}
-    assert owner.answer("db", "upgrade") == {"upgraded": True}
+    for _ in range(2):
+        assert owner.answer("db", "upgrade") == {"upgraded": True, "completed": [], "left": {}}
 
 
 @pytest.mark.parametrize("command", [("org", "list"), ("serve",)])
@@ -440,3 +444,92 @@ def test_an_organization_is_deleted_by_whoever_names_it_twice(operator: Operator
     assert operator.answer("org", "delete", slug, "--confirm", slug) == {"deleted": slug}
     assert slug not in [each["slug"] for each in operator.answer("org", "list")]
     assert operator.refusal("token", "list", slug).startswith(f"there is no organization '{slug}'")
+
+
+@pytest.fixture
+def people(app: Flask) -> Portal:
+    """An organization under the profile `delegated`, for what commands do with its members."""
+    return portal(app)
+
+
+def test_upgrading_gives_organizations_the_roles_they_lack(operator: Operator, database: Database) -> None:
+    """Those from before there were roles, or a role; once, and again nothing."""
+    slug = unique("older")
+    operator.answer("org", "create", slug, "--name", "Older")
+    before = operator.answer("org", "seat", slug)
+    engine = create_engine(driver_url(database.owner_url))
+    with engine.begin() as db:
+        org_id = db.execute(text("SELECT id FROM organizations WHERE slug = :slug"), {"slug": slug}).scalar_one()
+        if db.dialect.name == "postgresql":
+            db.execute(text("SELECT set_config('app.org', :org_id, true)"), {"org_id": org_id})
+        gone = "org_id = :org_id AND template IN ('delegated-administrator', 'invoice-management')"
+        db.execute(text(f"DELETE FROM roles WHERE {gone}"), {"org_id": org_id})
+    engine.dispose()
+    owner = Operator({"SCIM_SERVER_DATABASE_URL": database.owner_url, "SCIM_SERVER_SECRET_KEY": ""})
+    assert slug in owner.answer("db", "upgrade")["completed"]
+    assert owner.answer("db", "upgrade")["completed"] == []
+    assert operator.answer("org", "seat", slug) == before
+
+
+def test_an_organization_is_moved_to_another_profile(operator: Operator, people: Portal) -> None:
+    """A dry run says what would hold no longer; the administrators keep their seat."""
+    slug = people.organization.slug
+    admin = people.member("admin", "delegated-administrator")
+    dry = operator.answer("org", "profile", slug, "contacts", "--dry-run")
+    assert not dry["changed"]
+    assert any("becomes administrator" in each["what"] for each in dry["differences"])
+    assert "Nothing was changed" in operator.run("org", "profile", slug, "contacts", "--dry-run").stdout
+    assert people.api.read("")["portal"] == "delegated"
+    assert operator.answer("org", "profile", slug, "contacts")["changed"]
+    assert people.api.read("")["portal"] == "contacts"
+    assert [each["id"] for each in operator.answer("org", "seat", slug)["administrators"]] == [admin]
+    assert "accepted: " in operator.refusal("org", "profile", slug, "nothing")
+    made = unique("cli")
+    assert operator.answer("org", "create", made, "--name", "x", "--profile", "archive")["portal"] == "archive"
+
+
+def test_a_deputy_is_named_and_shown(operator: Operator, people: Portal) -> None:
+    """By userName or id, and taken back by --none."""
+    slug, ada = people.organization.slug, people.member("ada")
+    name = people.api.read(f"members/{ada}")["attributes"]["userName"]
+    people.member("admin", "delegated-administrator")
+    for named in (name.upper(), ada):
+        assert operator.answer("org", "deputy", slug, named)["deputy_id"] == ada
+    shown = operator.run("org", "seat", slug).stdout
+    assert f"deputy: {name} {name}@example.com" in shown.replace("Ada", "ada") or "deputy: " in shown
+    assert operator.answer("org", "deputy", slug, "--none")["deputy_id"] is None
+    assert "no member 'nobody'" in operator.refusal("org", "deputy", slug, "nobody")
+    assert operator.run("org", "deputy", slug).exit_code == 2
+
+
+def test_a_lost_seat_is_given_with_evidence(operator: Operator, people: Portal, tmp_path: Path) -> None:
+    """The organization is listed as in recovery until then."""
+    slug = people.organization.slug
+    admin, ada = people.member("admin", "delegated-administrator"), people.member("ada")
+    new_client(people.app, organization=people.organization).delete(f"/Users/{admin}")
+    assert slug in [each["slug"] for each in operator.answer("org", "list", "--recovery")]
+    letter = tmp_path / "letter.pdf"
+    letter.write_bytes(b"signed")
+    command = ("org", "hand-over", slug, "--to", ada, "--evidence", str(letter), "--reason", "Her successor")
+    approved = operator.answer(*command)
+    assert (approved["kind"], approved["status"]) == ("recovery", "approved")
+    assert approved["evidence_type"] == "application/pdf"
+    assert slug not in [each["slug"] for each in operator.answer("org", "list", "--recovery")]
+    assert "has the role" in operator.refusal(*command)
+    assert operator.run(*command[:5], "--reason", "x").exit_code == 2
+
+
+def test_the_review_is_csv(operator: Operator, people: Portal) -> None:
+    """One row for each role and customer group of each member, that no spreadsheet runs."""
+    slug = people.organization.slug
+    ada = people.member("=cmd()", "invoice-management")
+    team = people.group("Accounts")
+    people.add(team, ada)
+    people.add(people.roles()["order-management"], team)
+    rows = list(csv.DictReader(StringIO(operator.run("member", "review", slug).stdout)))
+    assert {(each["id"], each["key"], each["through"]) for each in rows} == {
+        (ada, "invoice-management", ""),
+        (ada, "order-management", "Accounts"),
+    }
+    assert all(each["userName"].startswith("'=cmd()") and each["since"] for each in rows)
+    assert {each["through"] for each in operator.answer("member", "review", slug)} == {"", "Accounts"}

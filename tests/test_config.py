@@ -20,7 +20,8 @@ def test_a_secret_key_is_all_that_must_be_set() -> None:
 
 def test_an_empty_variable_is_one_that_is_not_set() -> None:
     """Compose files and charts write the variables they have no value for."""
-    names = [f"SCIM_SERVER_{name}" for name in ("DATABASE_URL", "BASE_URL", "SCHEMAS_DIR", "WORKERS", "LOG_FORMAT")]
+    unset = ("DATABASE_URL", "BASE_URL", "SCHEMAS_DIR", "PORTALS_DIR", "WORKERS", "LOG_FORMAT")
+    names = [f"SCIM_SERVER_{name}" for name in unset]
     assert read_settings({**SECRET_KEY, **dict.fromkeys(names, "")}) == read_settings(SECRET_KEY)
 
 
@@ -121,14 +122,50 @@ def test_the_base_url_is_http_and_loses_its_slash() -> None:
         read_settings({**SECRET_KEY, "SCIM_SERVER_BASE_URL": "portal.example"})
 
 
-def test_the_directory_of_schemas_must_be_there(tmp_path: Path) -> None:
-    """A typing error in its path must not mean no extension."""
-    assert read_settings({**SECRET_KEY, "SCIM_SERVER_SCHEMAS_DIR": str(tmp_path)}).schemas_dir == tmp_path
-    with pytest.raises(SettingError, match=r"SCIM_SERVER_SCHEMAS_DIR must be a directory"):
-        read_settings({**SECRET_KEY, "SCIM_SERVER_SCHEMAS_DIR": str(tmp_path / "missing")})
+@pytest.mark.parametrize(("name", "files"), [("SCHEMAS_DIR", ".json"), ("PORTALS_DIR", ".toml")])
+def test_a_directory_must_be_there(tmp_path: Path, name: str, files: str) -> None:
+    """A typing error in its path must not mean no extension, or no portal of the operator's own."""
+    settings = read_settings({**SECRET_KEY, f"SCIM_SERVER_{name}": str(tmp_path)})
+    assert getattr(settings, name.lower()) == tmp_path
+    with pytest.raises(SettingError, match=rf"SCIM_SERVER_{name} must be a directory of {files} files"):
+        read_settings({**SECRET_KEY, f"SCIM_SERVER_{name}": str(tmp_path / "missing")})
 
 
 def test_logs_are_json_or_text() -> None:
     """There are two forms of log."""
     with pytest.raises(SettingError, match=r"SCIM_SERVER_LOG_FORMAT must be one of json, text"):
         read_settings({**SECRET_KEY, "SCIM_SERVER_LOG_FORMAT": "xml"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://mail.example",
+        "smtp://portal:secret@mail.example:587",
+        "smtps://portal:secret@mail.example",
+        "file:///var/lib/scim-server/mail",
+    ],
+)
+def test_a_mail_server_and_a_directory_are_taken(url: str) -> None:
+    """Messages are sent by SMTP, or kept as files."""
+    mail = {"SCIM_SERVER_SMTP_URL": url, "SCIM_SERVER_MAIL_FROM": "Portal <no-reply@portal.example>"}
+    settings = read_settings({**SECRET_KEY, **mail})
+    assert (settings.smtp_url, settings.mail_from) == (url, "Portal <no-reply@portal.example>")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mail.example", "smtp://", "smtp://u:secret@host:port", "http://u:secret@host", "file://", "file://mail/secret"],
+)
+def test_another_mail_server_is_refused_without_its_password(url: str) -> None:
+    """The message says which URLs are taken."""
+    with pytest.raises(SettingError, match="SCIM_SERVER_SMTP_URL must be smtp://USER:PASSWORD@HOST:PORT") as refused:
+        read_settings({**SECRET_KEY, "SCIM_SERVER_SMTP_URL": url, "SCIM_SERVER_MAIL_FROM": "a@b.example"})
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("mail_from", ["", "Portal", "Portal <>", "@portal.example", "a@b.example\nBcc: c@d.example"])
+def test_a_sender_is_an_address(mail_from: str) -> None:
+    """Where e-mail is sent, it is from somebody."""
+    with pytest.raises(SettingError, match="SCIM_SERVER_MAIL_FROM must be set"):
+        read_settings({**SECRET_KEY, "SCIM_SERVER_SMTP_URL": "smtp://mail.example", "SCIM_SERVER_MAIL_FROM": mail_from})

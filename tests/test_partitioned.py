@@ -9,8 +9,9 @@ import pytest
 from alembic import command
 from sqlalchemy import MetaData, create_engine, text
 
+from scim_server.store.columns import metadata
 from scim_server.store.migrate import _config
-from scim_server.store.tables import TENANT_TABLES, metadata
+from scim_server.store.tables import TENANT_TABLES
 from tests.databases import Database, DatabaseServer, only_postgresql
 from tests.directory import SECRET_KEY, Client, new_client, running_app, unique, user_body
 from tests.serving import Served, gunicorn

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from scim_server.cli import main
 from scim_server.config import read_settings
+from scim_server.protocol.member_csv import COLUMNS
 from scim_server.protocol.profiles import PROFILES
 from scim_server.store.migrate import upgrade
 from tests.databases import Database, only_postgresql
@@ -134,6 +135,17 @@ def test_the_commands_for_a_customer_are_there() -> None:
         assert all(word in told.output for word in words if word.startswith("--")), line
 
 
+def test_the_commands_for_files_are_there() -> None:
+    """The commands under 'Import and export' have the options that they name, and the table has every column."""
+    for line in blocks("Import and export", "sh")[0].splitlines():
+        words = line.split()
+        told = CliRunner().invoke(main, [*words[1:3], "--help"])
+        assert told.exit_code == 0, line
+        assert all(word in told.output for word in words if word.startswith("--")), line
+    listed = [name for row in table("Column", "What it is") for name in row[0].split(", ")]
+    assert sorted(listed) == sorted(COLUMNS)
+
+
 @only_postgresql
 def test_the_grants_are_enough_and_no_more(database: Database) -> None:
     """With the roles as written, the owner migrates, and the application serves but cannot migrate."""
@@ -191,7 +203,7 @@ def test_the_table_of_settings_has_the_defaults(monkeypatch: pytest.MonkeyPatch)
     for name in ("bind", "forwarded_allow_ips"):
         assert told[name] == configuration[name], name
     assert (told["pool_size"], settings.pool_size) == ("SCIM_SERVER_THREADS", settings.threads)
-    assert (settings.base_url, settings.schemas_dir) == (None, None)
+    assert (settings.base_url, settings.schemas_dir, settings.portals_dir) == (None, None, None)
 
 
 def test_the_tables_of_profiles_and_tolerances_are_complete() -> None:

@@ -7,6 +7,7 @@ from flask import Flask
 from scim2_client.engines.wsgi import WSGISCIMClient
 from scim2_tester import CheckResult, Status, check_server
 
+from scim_server.actions.portals import MEMBER_GROUP_URN
 from scim_server.web.requests import SCIM_PREFIX
 from tests.directory import new_client
 
@@ -36,6 +37,9 @@ def failures(results: Sequence[CheckResult]) -> list[str]:
 
 def is_deliberate(result: CheckResult) -> bool:
     """Return whether a check asks for what this server deliberately answers otherwise."""
+    if "validation error for MemberUser" in str(result.reason):
+        # The tester fills a dateTime within an extension with a text of no kind, which its own model refuses.
+        return True
     data = result.data if isinstance(result.data, dict) else {}
     match result.title, data.get("urn"):
         case "check_remove_attribute", "active":
@@ -48,6 +52,9 @@ def is_deliberate(result: CheckResult) -> bool:
             # A PATCH of a group that is answered with 204 is looked at by a GET.
             answered = data.get("modify_actual") or data["actual"]
             return [(m.value, m.ref, m.type) for m in data["expected"]] == [(m.value, m.ref, m.type) for m in answered]
+        case "check_add_attribute" | "check_replace_attribute", urn if urn == MEMBER_GROUP_URN:
+            # The extension has nothing but readOnly attributes, and the check sends it empty.
+            return True
     return False
 
 

@@ -9,9 +9,12 @@ from zoneinfo import available_timezones
 
 from scim2_models import ConflictException, NotFoundException
 
-from scim_server.actions.resources import check_version
+from scim_server.actions.portals import ensure_roles, portal_named
+from scim_server.protocol.portals import DEFAULT_PORTAL
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
+from scim_server.protocol.replies import check_version
+from scim_server.store.calendar import move_dates
 from scim_server.store.connections import (
     ConnectionRecord,
     find_connection,
@@ -23,7 +26,7 @@ from scim_server.store.organizations import (
     Organization,
     find_organization,
     insert_organization,
-    lock_organization,
+    own_organization,
     update_organization,
 )
 from scim_server.store.session import (
@@ -48,6 +51,8 @@ _NAMES_SHOWN = 20
 
 # NB: no UUID, so that an organization can be named by its slug or by its id.
 SLUG = re.compile(r"(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+_MAILBOX = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 
 
 class UnknownError(LookupError):
@@ -75,8 +80,9 @@ def create_organization(
     actor_id: str,
     time_zone: str = "UTC",
     language: str = "en",
+    portal: str = DEFAULT_PORTAL,
 ) -> Organization:
-    """Create an organization with its ``default`` connection, which has the lenient profile.
+    """Create an organization with the roles of its portal profile, and its lenient connection ``default``.
 
     :raises ValueError: When the slug is no slug, or taken, or another value is none that is accepted.
     """
@@ -86,23 +92,28 @@ def create_organization(
         )
     values = _checked({"name": name, "time_zone": time_zone, "language": language})
     organization = Organization(
-        new_id(), slug, values["name"], "active", platform.now, values["time_zone"], values["language"]
+        new_id(), slug, values["name"], "active", platform.now, values["time_zone"], values["language"], portal
     )
-    insert_organization(platform, organization)
     tenant = enter(platform, store, Credentials(organization.id, Actor("operator", actor_id)))
-    changes = {key: {"to": value} for key, value in {"slug": slug, **values}.items()}
+    profile = portal_named(tenant, portal)
+    insert_organization(platform, organization)
+    changes = {key: {"to": value} for key, value in {"slug": slug, **values, "portal": portal}.items()}
     record(tenant, "organization.create", "Organization", organization.id, changes)
     create_connection(tenant, DEFAULT_CONNECTION, "lenient")
+    ensure_roles(tenant, profile, language)
     write_end(tenant)
     return organization
 
 
-def change_organization(tenant: Tenant, changes: Mapping[str, str], if_match: str | None = None) -> Organization:
-    """Change the name, the time zone or the language of the organization.
+def change_organization(tenant: Tenant, changes: Mapping[str, str | None], if_match: str | None = None) -> Organization:
+    """Change the name, the time zone, the language or the mailbox to turn to of the organization.
 
     :raises ValueError: When a value is none that is accepted.
     """
-    return _change(tenant, "organization.change", _checked(changes), if_match)
+    changed = _change(tenant, "organization.change", _checked(changes), if_match)
+    if "time_zone" in changes:
+        move_dates(tenant, changed.time_zone)
+    return changed
 
 
 def suspend_organization(tenant: Tenant, if_match: str | None = None) -> Organization:
@@ -135,7 +146,7 @@ def _change(tenant: Tenant, action: str, changes: Mapping[str, Any], if_match: s
 
 
 def _locked(tenant: Tenant) -> Organization:
-    organization = lock_organization(tenant)
+    organization = own_organization(tenant, lock=True)
     if organization is None:
         raise NotFoundException(detail="the organization was deleted")
     return organization
@@ -160,7 +171,7 @@ def _changed(before: Organization | ConnectionRecord, changes: Mapping[str, Any]
     }
 
 
-def _checked(values: Mapping[str, str]) -> dict[str, str]:
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is to be written of an organization, its name without spaces around it.
 
     :raises ValueError: When a value is none that is accepted.
@@ -172,6 +183,9 @@ def _checked(values: Mapping[str, str]) -> dict[str, str]:
             raise ValueError(f"the name must have 1 to {MAX_NAME_LENGTH} characters")
     if "time_zone" in checked and not is_time_zone(checked["time_zone"]):
         raise ValueError(f"{checked['time_zone'][:100]!r} is no time zone of the IANA, such as Europe/Paris or UTC")
+    contact = checked.get("contact_email")
+    if contact is not None and not _MAILBOX.fullmatch(contact):
+        raise ValueError(f"{contact[:100]!r} is no e-mail address, such as contact@example.com")
     if checked.get("language", "en") not in LANGUAGES:
         raise ValueError(f"{checked['language'][:100]!r} is not a language; accepted: {', '.join(LANGUAGES)}")
     return checked

@@ -9,21 +9,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from scim2_models import InvalidValueException, PreconditionFailedException
+from scim2_models import InvalidValueException
 
+from scim_server.actions.portals import organization_of
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import prepared_password
 from scim_server.protocol.documents import KEPT, Document, Parts, read_resource, split, with_schemas
+from scim_server.protocol.member_dates import MEMBER_USER_URN, dates_of
 from scim_server.protocol.members import AddMembers, MemberStep, ReplaceMembers
 from scim_server.protocol.patch import Patch, read_patch
 from scim_server.protocol.profiles import Leniences
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING
-from scim_server.protocol.replies import StoredResource, row_versions
+from scim_server.protocol.replies import StoredResource, check_version
 from scim_server.protocol.writes import apply_writes, keep_immutable, same_documents
+from scim_server.store.calendar import midnight, zone_of
+from scim_server.store.groups import OWN_NAMESPACES, find_group, get_group, move_group
 from scim_server.store.memberships import apply_step
 from scim_server.store.passwords import clear_password, digest_password, set_password
 from scim_server.store.resources import (
+    GroupPlace,
     LockedResource,
     as_stored,
     delete_resource,
@@ -42,6 +47,10 @@ from scim_server.store.trail import record
 MAX_PASSWORD_LENGTH = 1_000
 MAX_PASSWORDS = 10
 """How many passwords one request sets at most: each takes some 30 ms of a processor."""
+
+
+_BESIDE = ("roles", MEMBER_USER_URN)
+"""The attributes of users from which more rows follow than one statement writes."""
 
 
 class Digests:
@@ -110,7 +119,7 @@ def prepare_patch(
 def create(
     tenant: Tenant, definition: ResourceDefinition, parts: Parts, resource_id: str | None = None
 ) -> StoredResource:
-    """Create a resource; ``active`` is true unless it was sent as false.
+    """Create a resource; ``active`` is true unless it was sent as false, or left out for who starts on a later day.
 
     Where the connection says so, the user who has that userName already is taken instead.
 
@@ -122,7 +131,7 @@ def create(
     if taken is not None:
         return taken
     resource_id = resource_id or new_id()
-    active = parts.active is not False if definition.has_active else None
+    active = _begins_active(tenant, parts) if definition.has_active else None
     stored = insert_resource(tenant, definition, resource_id, parts.document, active)
     if isinstance(parts.password, str):
         set_password(tenant, resource_id, parts.password)
@@ -136,7 +145,8 @@ def create_at_once(
     store: Store, credentials: Credentials, definition: ResourceDefinition, parts: Parts
 ) -> StoredResource | None:
     """Do what :func:`create` does in one statement, a transaction of its own; None where it takes several."""
-    if parts.members or isinstance(parts.password, str) or not store.writes_at_once:
+    beside = parts.members or isinstance(parts.password, str) or parts.document.get("roles")
+    if beside or MEMBER_USER_URN in parts.document or not store.writes_at_once:
         return None
 
     def action(tenant: Tenant) -> StoredResource | None:
@@ -149,6 +159,19 @@ def create_at_once(
         return insert_resource(tenant, definition, resource_id, parts.document, active, at_once=True)
 
     return attempt(store, credentials, action)
+
+
+def _begins_active(tenant: Tenant, parts: Parts) -> bool:
+    return parts.active is not False and (parts.active is True or not starts_later(tenant, parts.document))
+
+
+def starts_later(tenant: Tenant, document: Document) -> bool:
+    """Return whether a user has a first day that has not come yet.
+
+    :raises InvalidValueException: When it is no date.
+    """
+    start = dates_of(document).start
+    return start is not None and midnight(start, zone_of(tenant)) > tenant.now
 
 
 def _take_namesake(tenant: Tenant, definition: ResourceDefinition, parts: Parts) -> StoredResource | None:
@@ -253,7 +276,7 @@ def change_at_once(
 
     What changes is written in one statement, which finds the version that was read or nothing.
 
-    :return: None where it takes a transaction: for members and passwords, or after somebody else came between.
+    :return: None where it takes a transaction: for members, passwords and dates, or after somebody else came between.
     """
     if definition.is_group or not store.writes_at_once:
         return None
@@ -265,7 +288,7 @@ def change_at_once(
             verb, (old, state) = "replace", _replaced(read, asked, definition)
         else:
             verb, (old, state) = "patch", _patched(read, asked, definition, leniences)
-        if state.password is not KEPT:
+        if state.password is not KEPT or any(old.get(name) != state.document.get(name) for name in _BESIDE):
             return None
         if read.active == state.active and same_documents(old, state.document):
             return read
@@ -282,13 +305,41 @@ def delete(tenant: Tenant, definition: ResourceDefinition, resource_id: str, if_
     :raises NotFoundException: When there is no such resource.
     :raises PreconditionFailedException: When ``if_match`` names another version.
     """
+    if definition.is_group and _is_granted(tenant, resource_id):
+        _give_back(tenant, definition, resource_id, if_match)
+        return
     locked = delete_resource(tenant, definition, resource_id)
     check_version(locked.version, if_match)
-    if definition.is_user and tenant.provisioning.on_delete == "soft":
+    if definition.is_user and (tenant.provisioning.on_delete == "soft" or not _deletes_for_good(tenant)):
         insert_tombstone(tenant, definition, locked)
     unique = definition.unique_attribute
     changes = {unique.name: {"from": orjson.loads(locked.document).get(unique.name)}} if unique else {}
     record(tenant, _verb(definition, "delete"), definition.name, resource_id, changes)
+
+
+def _deletes_for_good(tenant: Tenant) -> bool:
+    """Return whether the portal keeps nothing of who is deleted; one whose profile is gone is not known to."""
+    profile = tenant.portals.get(organization_of(tenant).portal)
+    return profile is not None and profile.policy.deletion != "archive"
+
+
+def _is_granted(tenant: Tenant, group_id: str) -> bool:
+    """Return whether the connection that acts fills a group that the organization made."""
+    if tenant.connection_id is None:
+        return False
+    group = find_group(tenant, group_id)
+    return group is not None and group.connection_id == tenant.connection_id and not group.is_pushed
+
+
+def _give_back(tenant: Tenant, definition: ResourceDefinition, group_id: str, if_match: str | None) -> None:
+    """Let a connection delete what it was granted for itself alone: the group stays, empty, the organization's."""
+    locked = _locked(tenant, definition, group_id, if_match)
+    _, removed = apply_step(tenant, group_id, ReplaceMembers(()))
+    group = get_group(tenant, group_id)
+    move_group(tenant, group, GroupPlace(group.kind, OWN_NAMESPACES[group.kind]))
+    changes = {"connection": {"from": group.connection_id, "to": None}}
+    record(tenant, "group.grant", definition.name, group_id, changes, removed=removed)
+    touch_resource(tenant, locked, at_once=False)
 
 
 def _locked(
@@ -297,18 +348,6 @@ def _locked(
     locked = lock_resource(tenant, definition, resource_id, joining)
     check_version(locked.version, if_match)
     return locked
-
-
-def check_version(version: int, if_match: str | None) -> None:
-    """Check ``If-Match`` (RFC 7644 §3.14) against the version of a row that is locked, so nothing comes between.
-
-    :raises PreconditionFailedException: When it names another version.
-    """
-    versions = row_versions(if_match) if if_match is not None else None
-    if versions is not None and version not in versions:
-        raise PreconditionFailedException(
-            detail="the resource has changed since that version; read it again, then send the change"
-        )
 
 
 def _store(

@@ -6,6 +6,13 @@ from scim2_models import ForbiddenException, SCIMException, UnauthorizedExceptio
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 
+class GoneException(SCIMException):
+    """What was there once has ended."""
+
+    status = 410
+    _default_detail = "This has ended"
+
+
 class MethodNotAllowedException(SCIMException):
     """The endpoint exists and does not answer this method."""
 

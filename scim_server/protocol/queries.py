@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from scim2_models import InvalidCountException, InvalidSyntaxException, InvalidValueException
 
@@ -27,7 +27,7 @@ class Query:
 
     ``start_index`` counts from 1. ``cursor`` is None where pages are counted by index, empty for
     the first page of a scan (RFC 9865 §2). ``count`` is at most ``MAX_RESULTS``, and None where a
-    cursor decides it.
+    cursor decides it. ``where`` are columns that have a value besides, which SCIM knows nothing of.
     """
 
     filter: str | None
@@ -37,6 +37,7 @@ class Query:
     count: int | None
     cursor: str | None
     projection: Projection
+    where: tuple[tuple[Literal["state", "kind"], str], ...] = ()
 
 
 def read_query(parameters: Mapping[str, Any], definitions: tuple[ResourceDefinition, ...]) -> Query:

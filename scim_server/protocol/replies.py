@@ -7,6 +7,7 @@ from hashlib import blake2s
 from typing import Any, NamedTuple
 
 import orjson
+from scim2_models import PreconditionFailedException
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.projection import Projection, project
@@ -186,3 +187,15 @@ def list_head(items: int, page: Page) -> bytes:
     cursors = {"nextCursor": page.next_cursor, "previousCursor": page.previous_cursor}
     head.update({name: cursor for name, cursor in cursors.items() if cursor is not None})
     return orjson.dumps(head)[:-1] + b',"Resources":['
+
+
+def check_version(version: int, if_match: str | None) -> None:
+    """Check ``If-Match`` (RFC 7644 §3.14) against the version of a row that is locked, so nothing comes between.
+
+    :raises PreconditionFailedException: When it names another version.
+    """
+    versions = row_versions(if_match) if if_match is not None else None
+    if versions is not None and version not in versions:
+        raise PreconditionFailedException(
+            detail="the resource has changed since that version; read it again, then send the change"
+        )

@@ -282,7 +282,7 @@ def _selects(selector: Any, value: Any, attribute: AttributeDefinition) -> bool:
 
 
 def keep_immutable(old: Document, new: Document, definition: ResourceDefinition) -> Document:
-    """Return a replacement that keeps the immutable attributes of the resource (RFC 7644 §3.5.1).
+    """Return a replacement that keeps the read-only and immutable attributes of the resource (RFC 7644 §3.5.1).
 
     :raises MutabilityException: When one that has a value is sent with another.
     """
@@ -300,7 +300,9 @@ def _kept(old: Mapping[str, Any], new: Mapping[str, Any], attributes: Attributes
         before, after = old.get(attribute.name), new.get(attribute.name)
         if before is None:
             continue
-        if attribute.mutability == "immutable":
+        if attribute.read_only:
+            kept[attribute.name] = before
+        elif attribute.mutability == "immutable":
             if after is not None and not same_documents(after, before):
                 raise MutabilityException(detail=f"{prefix}{attribute.name} is immutable once it has a value")
             kept[attribute.name] = before

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from scim_server.protocol.catalog import AttributeDefinition, ResourceDefinition
 from scim_server.protocol.filter_terms import AttributeTarget
 from scim_server.protocol.filters import Holder
+from scim_server.store.columns import Moment
 from scim_server.store.json_paths import Elements, JsonPaths, Path, Scalar, bind_text, json_paths
 from scim_server.store.relations import (
     Relation,
@@ -39,7 +40,7 @@ from scim_server.store.relations import (
     members_relation,
 )
 from scim_server.store.session import Tenant
-from scim_server.store.tables import Moment, resources
+from scim_server.store.tables import resources
 
 Condition = ColumnElement[bool]
 

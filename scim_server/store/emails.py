@@ -13,10 +13,11 @@ from sqlalchemy.sql.dml import Delete
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from scim_server.protocol.documents import Document
+from scim_server.store.columns import MAX_KEY_BYTES
 from scim_server.store.json_paths import bind_text
 from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant
-from scim_server.store.tables import MAX_KEY_BYTES, emails, resources
+from scim_server.store.tables import emails, resources
 
 
 class Emails(NamedTuple):

@@ -75,20 +75,30 @@ def _first_id(moment: datetime) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Authors:
-    """Who made a resource and changed it last, a connection or else an actor, and which connection provisions it."""
+class Facts:
+    """What stands beside the document of a resource.
+
+    Who made it and changed it last is a connection, or else an actor; ``managed_by`` is the connection that provisions
+    it. ``state`` is that of a member; ``kind``, ``parent_id`` and ``namespace`` are those of a group.
+    """
 
     created_by: str | None
     changed_by: str | None
     managed_by: str | None
+    state: str | None
+    kind: str | None
+    parent_id: str | None
+    namespace: str
 
 
-def authors_of(tenant: Tenant, ids: Sequence[str]) -> dict[str, Authors]:
-    """Return the authors of resources by the ids of these."""
-    columns = (resources.c.id, resources.c.created_by, resources.c.changed_by, resources.c.managed_by)
+_FACTS = tuple(resources.c[name] for name in Facts.__slots__)
+
+
+def facts_of(tenant: Tenant, ids: Sequence[str]) -> dict[str, Facts]:
+    """Return what stands beside resources, by the ids of these."""
     listed = is_one_of(tenant, resources.c.id, ids)
-    rows = tenant.db.execute(select(*columns).where(resources.c.org_id == tenant.org_id, listed))
-    return {resource_id: Authors(*authors) for resource_id, *authors in rows}
+    rows = tenant.db.execute(select(resources.c.id, *_FACTS).where(resources.c.org_id == tenant.org_id, listed))
+    return {resource_id: Facts(*facts) for resource_id, *facts in rows}
 
 
 @dataclass(frozen=True, slots=True)

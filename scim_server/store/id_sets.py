@@ -15,9 +15,19 @@ def is_one_of(tenant: Tenant, column: ColumnElement[str], ids: Sequence[str]) ->
     return _is_listed(tenant.db.dialect.name, column, bindparam(None, id_list(tenant, ids)))
 
 
-def is_listed(dialect: str, column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-    """Return whether a column is one of the ids bound under a name, as :func:`id_list` has them."""
-    return _is_listed(dialect, column, bindparam(name))
+def is_listed(dialect: str, column: ColumnElement[str], name: str, *, each_anew: bool = False) -> ColumnElement[bool]:
+    """Return whether a column is one of the ids bound under a name, as :func:`id_list` has them.
+
+    NB: PostgreSQL would prefer a plan made for the very ids, and make it anew each time, for longer than the look-up by
+    key takes. They come out of a subquery, so that no plan knows how many there are.
+
+    :param each_anew: Whether it is worth that, as where all rows but those listed are looked for.
+    """
+    bound: Any = bindparam(name)
+    if dialect == "postgresql" and not each_anew:
+        bound = func.array(select(func.unnest(cast(bound, ARRAY(Text)))).scalar_subquery(), type_=ARRAY(Text))
+        return column == any_(bound)
+    return _is_listed(dialect, column, bound)
 
 
 def id_list(tenant: Tenant, ids: Sequence[str]) -> list[str] | str:

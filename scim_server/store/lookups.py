@@ -42,6 +42,7 @@ def is_lookup(query: Query, definition: ResourceDefinition) -> bool:
     return (
         query.cursor is None
         and query.sort_by is None
+        and not query.where
         and (query.filter is None or _named(query, definition) is not None)
     )
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     delete,
+    exists,
     func,
     literal_column,
     not_,
@@ -38,11 +39,12 @@ from scim_server.protocol.members import (
     RequireMatch,
 )
 from scim_server.protocol.replies import GroupOfUser, Member
+from scim_server.store.columns import Key, Moment, computed
 from scim_server.store.filters import member_condition
 from scim_server.store.id_sets import id_list, is_listed
 from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant
-from scim_server.store.tables import Key, memberships, resources
+from scim_server.store.tables import memberships, resources
 from scim_server.store.visibility import seen_groups, visibility
 
 MEMBERS_AT_ONCE = 1_000
@@ -226,7 +228,7 @@ def _add(tenant: Tenant, group_id: str, ids: Sequence[str]) -> list[str]:
     limits = visibility(tenant)
     values = {"org_id": tenant.org_id, "ids": id_list(tenant, ids), **limits}
     kinds = tuple(sorted(group.attributes["members"].sub_attributes["$ref"].reference_types))
-    found = {row[0] for row in _candidates(tenant.db.dialect.name, bool(limits), kinds).all(tenant.db, **values)}
+    found = {row[0] for row in candidates(tenant.db.dialect.name, bool(limits), kinds).all(tenant.db, **values)}
     missing = [identifier for identifier in ids if identifier not in found]
     if missing:
         raise InvalidValueException(
@@ -235,14 +237,17 @@ def _add(tenant: Tenant, group_id: str, ids: Sequence[str]) -> list[str]:
             + "; create it first, then add it"
         )
     values = {"org_id": tenant.org_id, "group_id": group_id, "ids": id_list(tenant, ids)}
-    return sorted(row[0] for row in _insertion(tenant.db.dialect.name).all(tenant.db, **values))
+    return sorted(row[0] for row in _insertion(tenant.db.dialect.name).all(tenant.db, since=tenant.now, **values))
 
 
 @cache
-def _candidates(dialect: str, limited: bool, kinds: tuple[str, ...]) -> Prepared:
+def candidates(dialect: str, limited: bool, kinds: tuple[str, ...]) -> Prepared:
     """Return the statement that finds which ids can be members, and keeps those from being deleted."""
-    of_kind = [resources.c.resource_type == kind for kind in kinds if kind != "Group"]
-    a_group = (resources.c.resource_type == "Group") & seen_groups(limited, resources)
+    resource_type = computed(resources.c.resource_type)
+    of_kind = [resource_type == kind for kind in kinds if kind != "Group"]
+    # Teams alone are members of other groups: roles and customer groups are what is given to them.
+    a_team = (resource_type == "Group") & (computed(resources.c.kind) == "team")
+    a_group = a_team & seen_groups(limited, resources, by_key=True)
     return Prepared(
         select(resources.c.id)
         .where(
@@ -260,12 +265,13 @@ def _candidates(dialect: str, limited: bool, kinds: tuple[str, ...]) -> Prepared
 def _insertion(dialect: str) -> Prepared:
     """Return the statement that adds members; ON CONFLICT is an extension of both databases."""
     # NB: the org_id of the members, not a bound one: Citus then leaves the whole statement to one server.
-    added = select(resources.c.org_id, bindparam("group_id", type_=Key), resources.c.id).where(
+    given = (bindparam("group_id", type_=Key), resources.c.id, bindparam("since", type_=Moment))
+    added = select(resources.c.org_id, *given).where(
         resources.c.org_id == bindparam("org_id"), is_listed(dialect, resources.c.id, "ids")
     )
     statement = (postgresql if dialect == "postgresql" else sqlite).insert(memberships)
     return Prepared(
-        statement.from_select(["org_id", "group_id", "member_id"], added)
+        statement.from_select(["org_id", "group_id", "member_id", "since"], added)
         .on_conflict_do_nothing()
         .returning(memberships.c.member_id)
     )
@@ -281,16 +287,26 @@ def _remove(tenant: Tenant, group_id: str, ids: Sequence[str], *, others: bool =
 
 @cache
 def _removal(dialect: str, others: bool) -> Prepared:
-    listed = is_listed(dialect, memberships.c.member_id, "ids")
+    listed = is_listed(dialect, memberships.c.member_id, "ids", each_anew=others)
     return Prepared(
         delete(memberships)
         .where(
             memberships.c.org_id == bindparam("org_id"),
             memberships.c.group_id == bindparam("group_id"),
             not_(listed) if others else listed,
+            _is_no_sub_team(bindparam("org_id")),
         )
         .returning(memberships.c.member_id)
     )
+
+
+_child = resources.alias("child")
+
+
+def _is_no_sub_team(org_id: Any) -> ColumnElement[bool]:
+    """Return the condition on memberships that holds but for a sub-team: it stays until an administrator moves it."""
+    in_group = (_child.c.org_id == org_id, _child.c.parent_id == memberships.c.group_id)
+    return ~exists(select(literal_column("1")).where(*in_group, _child.c.id == memberships.c.member_id))
 
 
 def _remove_matching(tenant: Tenant, group_id: str, value_filter: FilterNode) -> list[str]:
@@ -300,6 +316,7 @@ def _remove_matching(tenant: Tenant, group_id: str, value_filter: FilterNode) ->
             memberships.c.org_id == tenant.org_id,
             memberships.c.group_id == group_id,
             _selected(tenant, group_id, value_filter),
+            _is_no_sub_team(tenant.org_id),
         )
         .returning(memberships.c.member_id)
     )

@@ -7,6 +7,7 @@ from typing import Literal
 from sqlalchemy import insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from scim_server.protocol.portals import DEFAULT_PORTAL
 from scim_server.store.session import Platform, Tenant
 from scim_server.store.tables import organizations
 
@@ -22,7 +23,9 @@ class Organization:
     """A customer; ``slug`` is its short name in addresses and on the command line.
 
     ``deleting`` refuses every request but the one that goes on with it; ``time_zone`` is a name of the IANA's,
-    ``language`` that of texts to its people.
+    ``language`` that of texts to its people, ``portal`` the name of its portal profile, ``deputy_id`` who has the
+    administrator's seat while no administrator has access, ``contact_email`` a mailbox shown in place of the
+    administrators' addresses. ``seated_at`` is when an action first saw an administrator with access, None for never.
     """
 
     id: str
@@ -32,20 +35,15 @@ class Organization:
     created_at: datetime
     time_zone: str = "UTC"
     language: str = "en"
+    portal: str = DEFAULT_PORTAL
+    deputy_id: str | None = None
     version: int = 1
+    contact_email: str | None = None
+    seated_at: datetime | None = None
 
 
-_COLUMNS = (
-    organizations.c.id,
-    organizations.c.slug,
-    organizations.c.name,
-    organizations.c.status,
-    organizations.c.created_at,
-    organizations.c.time_zone,
-    organizations.c.language,
-    organizations.c.version,
-)
-_CHANGED = ("name", "status", "time_zone", "language", "version")
+_COLUMNS = tuple(organizations.c[name] for name in Organization.__slots__)
+_CHANGED = ("name", "status", "time_zone", "language", "portal", "deputy_id", "contact_email", "version")
 
 
 def insert_organization(platform: Platform, organization: Organization) -> None:
@@ -73,11 +71,14 @@ def find_organization(platform: Platform, slug_or_id: str) -> Organization | Non
     return None if row is None else Organization(*row)
 
 
-def lock_organization(tenant: Tenant) -> Organization | None:
-    """Return the organization of the tenant and hold its row, None where it was deleted a moment ago."""
+def own_organization(tenant: Tenant, *, lock: bool) -> Organization | None:
+    """Return the organization of the tenant, None where it was deleted a moment ago.
+
+    :param lock: Whether its row is held until the transaction ends.
+    """
     own = select(*_COLUMNS).where(organizations.c.id == tenant.org_id)
     # What refers to it can be stored meanwhile, as its key does not change.
-    row = tenant.db.execute(own.with_for_update(key_share=True)).first()
+    row = tenant.db.execute(own.with_for_update(key_share=True) if lock else own).first()
     return None if row is None else Organization(*row)
 
 
@@ -85,3 +86,8 @@ def update_organization(tenant: Tenant, organization: Organization) -> None:
     """Store what can change of the organization of the tenant."""
     values = {name: getattr(organization, name) for name in _CHANGED}
     tenant.db.execute(update(organizations).where(organizations.c.id == tenant.org_id).values(values))
+
+
+def mark_seated(tenant: Tenant) -> None:
+    """Remember that the organization of the tenant, whose row is held, has had an administrator with access."""
+    tenant.db.execute(update(organizations).where(organizations.c.id == tenant.org_id).values(seated_at=tenant.now))

@@ -1,7 +1,10 @@
 """Passwords as Argon2id digests, apart from the resource they belong to (RFC 7643 §4.1.1)."""
 
+from functools import cache
+
 from argon2 import PasswordHasher
-from sqlalchemy import delete
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from scim_server.store.session import Tenant
@@ -14,6 +17,27 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 def digest_password(password: str) -> str:
     """Return the Argon2id digest of a password; takes some 20 ms, so it is made before a transaction."""
     return _HASHER.hash(password)
+
+
+def is_password(digest: str | None, password: str) -> bool:
+    """Return whether a password is the one of a digest; takes as long where there is no digest."""
+    try:
+        _HASHER.verify(digest or _nobodys(), password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return digest is not None
+
+
+@cache
+def _nobodys() -> str:
+    return digest_password("nobody's password")
+
+
+def find_digest(tenant: Tenant, user_id: str) -> str | None:
+    """Return the digest of a user's password, None where they have none."""
+    found = select(passwords.c.digest).where(passwords.c.org_id == tenant.org_id, passwords.c.user_id == user_id)
+    digest: str | None = tenant.db.scalar(found)
+    return digest
 
 
 def set_password(tenant: Tenant, user_id: str, digest: str) -> None:

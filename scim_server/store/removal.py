@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Table, delete, literal, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
+from scim_server.store.columns import metadata
 from scim_server.store.driver import run_by_driver
 from scim_server.store.session import Tenant
-from scim_server.store.tables import metadata, organizations, resources
+from scim_server.store.tables import organizations, resources
 
 _REFERRING_FIRST = tuple(table for table in reversed(metadata.sorted_tables) if "org_id" in table.c)
 

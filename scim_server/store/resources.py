@@ -9,20 +9,38 @@ from typing import Any, NoReturn
 
 import orjson
 from scim2_models import InvalidValueException, NotFoundException, UniquenessException
-from sqlalchemy import ColumnElement, Integer, Update, bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Update,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import attribute_key, comparison_key, fold_document
 from scim_server.protocol.documents import Document, display_of
+from scim_server.protocol.member_dates import MEMBER_USER_URN, NO_DATES, dates_of
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
+from scim_server.protocol.role_values import role_keys
+from scim_server.store.calendar import keep_dates
+from scim_server.store.columns import MAX_KEY_BYTES, Moment, computed
 from scim_server.store.emails import email_keys
 from scim_server.store.id_sets import id_list, is_listed
 from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_column, groups_of, members_of, read_groups
 from scim_server.store.prepared import Prepared
+from scim_server.store.role_values import keep_role_values
 from scim_server.store.session import Tenant
-from scim_server.store.tables import MAX_KEY_BYTES, memberships, resources, tombstones
+from scim_server.store.tables import memberships, resources, tombstones
 from scim_server.store.trail import count, keep_emails, write_with
 from scim_server.store.visibility import seen_groups, visibility, visible_groups
 
@@ -36,14 +54,11 @@ SHOWN = (
 )
 
 
-COMPUTED_TYPE = resources.c.resource_type.concat(literal_column("''"))
-"""The resource type where a row is looked up by a key of its own: in no index, so that none by type is ever preferred.
-
-A table that has grown faster than its statistics would be read from its first row on.
-"""
+COMPUTED_TYPE = computed(resources.c.resource_type)
+"""The resource type where a row is looked up by a key of its own: no index by type is ever preferred."""
 
 
-COMPUTED_ID = resources.c.id.concat(literal_column("''"))
+COMPUTED_ID = computed(resources.c.id)
 """The id in the order of what is looked up by another key: the order alone would choose the index by id."""
 
 
@@ -95,8 +110,14 @@ def _by_id(limited: bool, lock: bool) -> Prepared:
 
 
 @cache
-def _by_ids(dialect: str, limited: bool) -> Prepared:
-    found = select(*SHOWN).where(*scope(limited), is_listed(dialect, resources.c.id, "ids"))
+def lock_by_ids(dialect: str, limited: bool) -> Prepared:
+    """Return the statement that reads resources of a type by their ids and holds them, in the order of their ids."""
+    found = select(*SHOWN).where(
+        resources.c.org_id == bindparam("org_id"),
+        is_listed(dialect, resources.c.id, "ids"),
+        bindparam("resource_type") == COMPUTED_TYPE,
+        seen_groups(limited, resources, by_key=True),
+    )
     return Prepared(found.order_by(resources.c.id).with_for_update(key_share=True))
 
 
@@ -179,7 +200,7 @@ def lock_resource(
     row: Sequence[Any] | None
     if beside:
         ids = id_list(tenant, (resource_id, *beside))
-        rows = _by_ids(tenant.db.dialect.name, limited).all(tenant.db, ids=ids, **values)
+        rows = lock_by_ids(tenant.db.dialect.name, limited).all(tenant.db, ids=ids, **values)
         row = next((each for each in rows if each[0] == resource_id), None)
     else:
         row = _by_id(limited, lock=True).first(tenant.db, resource_id=resource_id, **values)
@@ -205,6 +226,25 @@ def find_namesake(
     return None if row is None else (LockedResource(*row[:-1]), row.managed_by)
 
 
+@dataclass(frozen=True, slots=True)
+class GroupPlace:
+    """What a group is to the organization, and among which groups its name is unique.
+
+    ``namespace`` is the connection that sees the group; of those that none sees, it is the kind, or the parent.
+    """
+
+    kind: str | None
+    namespace: str = ""
+    parent_id: str | None = None
+
+
+def _place(tenant: Tenant, definition: ResourceDefinition) -> GroupPlace:
+    if not definition.is_group:
+        return GroupPlace(None)
+    # What a connection pushes is a team, whatever its name: only the organization itself makes it more.
+    return GroupPlace("team", tenant.connection_id or "")
+
+
 def insert_resource(
     tenant: Tenant,
     definition: ResourceDefinition,
@@ -213,20 +253,26 @@ def insert_resource(
     active: bool | None,
     *,
     at_once: bool = False,
+    place: GroupPlace | None = None,
 ) -> StoredResource:
     """Store a new resource.
 
     :param at_once: Whether it is all there is to write, its entry in the trail included: see :func:`write_with`.
+    :param place: What a group is to the organization; without, it is a team of who creates it.
     :raises UniquenessException: When its unique attribute has a value that is taken.
-    :raises InvalidValueException: When an indexed value is too long.
+    :raises InvalidValueException: When an indexed value is too long, or a date is none.
     """
+    place = place or _place(tenant, definition)
     values = {
         "org_id": tenant.org_id,
         "id": resource_id,
         "resource_type": definition.name,
-        # A group belongs to the connection that pushed it, which alone sees it.
-        "namespace": (tenant.connection_id or "") if definition.is_group else "",
         **_content(document, definition, active),
+        "kind": place.kind,
+        "namespace": place.namespace,
+        "parent_id": place.parent_id,
+        # Who has no access from the beginning has had none.
+        "state": ("active" if active else "contact") if definition.is_user else None,
         "version": 1,
         "created_at": tenant.now,
         "modified_at": tenant.now,
@@ -237,6 +283,10 @@ def insert_resource(
     count(tenant, definition.name, values["namespace"], created=1)
     if addresses := email_keys(values["folded"]):
         keep_emails(tenant, resource_id, addresses, is_new=True)
+    if definition.is_user and document.get("roles"):
+        keep_role_values(tenant, resource_id, role_keys(document))
+    if definition.is_user and MEMBER_USER_URN in document:
+        keep_dates(tenant, resource_id, NO_DATES, dates_of(document))
     with _unique(definition, document):
         if at_once:
             write_with(tenant, _INSERT_AT_ONCE, values)
@@ -259,7 +309,7 @@ def update_resource(
     :param adopt: Whether the connection that acts provisions the resource from now on.
 
     :raises UniquenessException: When its unique attribute has a value that is taken.
-    :raises InvalidValueException: When an indexed value is too long.
+    :raises InvalidValueException: When an indexed value is too long, or a date is none.
     """
     values = _state_values(tenant, definition, locked, document, active)
     if adopt:
@@ -276,7 +326,7 @@ def update_unlocked(
 
     :return: None where somebody has changed the resource in between; nothing is written then.
     :raises UniquenessException: When its unique attribute has a value that is taken.
-    :raises InvalidValueException: When an indexed value is too long.
+    :raises InvalidValueException: When an indexed value is too long, or a date is none.
     """
     values = _state_values(tenant, definition, read, document, active)
     with _unique(definition, document):
@@ -295,8 +345,13 @@ def _state_values(
 ) -> dict[str, Any]:
     """Return what is written of a new state; the e-mail addresses, where they differ, are left for the end."""
     content = _content(document, definition, active)
-    if orjson.loads(old.document).get("emails") != document.get("emails"):
+    former = orjson.loads(old.document)
+    if former.get("emails") != document.get("emails"):
         keep_emails(tenant, old.id, email_keys(content["folded"]))
+    if definition.is_user and former.get("roles") != document.get("roles"):
+        keep_role_values(tenant, old.id, role_keys(document))
+    if definition.is_user and former.get(MEMBER_USER_URN) != document.get(MEMBER_USER_URN):
+        keep_dates(tenant, old.id, dates_of(former), dates_of(document))
     stamps = {"version": old.version + 1, "modified_at": tenant.now, "changed_by": tenant.author}
     return {"of_org": tenant.org_id, "of_id": old.id, **content, **stamps}
 
@@ -388,19 +443,36 @@ def _removable(limited: bool) -> Prepared:
     return Prepared(found.with_for_update())
 
 
+_ACTIVE = bindparam("active", type_=Boolean)
+_STATE = case(
+    (resources.c.state.is_(None), resources.c.state),
+    (_ACTIVE.is_(True), literal_column("'active'")),
+    (resources.c.state == literal_column("'active'"), literal_column("'suspended'")),
+    else_=resources.c.state,
+)
+"""The state of a member whose ``active`` is written."""
+_ACCESS_ENDED_AT = case(
+    (resources.c.active.is_(True) & _ACTIVE.is_(False), bindparam("modified_at", type_=Moment)),
+    else_=resources.c.access_ended_at,
+)
+
+
 def _writing(*names: str) -> Update:
-    """Return the statement that writes these columns of one resource."""
+    """Return the statement that writes these columns of one resource, and what follows from its ``active``."""
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    if "active" in names:
+        values |= {"state": _STATE, "access_ended_at": _ACCESS_ENDED_AT}
     return (
         update(resources)
         .where(resources.c.org_id == bindparam("of_org"), resources.c.id == bindparam("of_id"))
-        .values({name: bindparam(name) for name in names})
+        .values(values)
     )
 
 
 _STAMPS = ("version", "modified_at", "changed_by")
 _CONTENT = ("document", "folded", "active", "display", "unique_key", "external_id")
 _INSERTED = (
-    *("org_id", "id", "resource_type", "namespace", *_CONTENT),
+    *("org_id", "id", "resource_type", "namespace", "kind", "parent_id", "state", *_CONTENT),
     *("version", "created_at", "modified_at", "created_by", "changed_by", "managed_by"),
 )
 _INSERTION = insert(resources).values({name: bindparam(name) for name in _INSERTED})

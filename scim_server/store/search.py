@@ -13,12 +13,13 @@ from scim_server.protocol.comparison import fixed_width, read_date_time
 from scim_server.protocol.cursors import Position
 from scim_server.protocol.queries import Query
 from scim_server.protocol.replies import StoredResource
+from scim_server.store.columns import Moment
 from scim_server.store.filters import filter_condition, is_by_key
 from scim_server.store.lookups import is_lookup, look_up, total_of
 from scim_server.store.resources import COMPUTED_ID, SHOWN, in_scope, stored_resource, with_related
 from scim_server.store.session import Tenant
 from scim_server.store.sorting import sort_value
-from scim_server.store.tables import Moment, resources
+from scim_server.store.tables import resources
 
 Definitions = tuple[ResourceDefinition, ...]
 
@@ -58,7 +59,7 @@ def search_any(tenant: Tenant, definitions: Definitions, query: Query, position:
 
 
 def _total(tenant: Tenant, definitions: Definitions, query: Query, condition: ColumnElement[bool]) -> int:
-    if query.filter is None:
+    if query.filter is None and not query.where:
         return sum(total_of(tenant, definition) for definition in definitions)
     return tenant.db.scalar(select(func.count()).select_from(resources).where(condition)) or 0
 
@@ -69,6 +70,7 @@ def _condition(tenant: Tenant, definitions: Definitions, query: Query) -> Column
     for definition in definitions:
         by_key = query.filter is not None and is_by_key(query.filter, definition)
         terms = list(in_scope(tenant, definition, by_key=by_key))
+        terms += [resources.c[name] == value for name, value in query.where]
         if query.filter is not None:
             others = tuple(other for other in definitions if other is not definition)
             terms.append(filter_condition(tenant, query.filter, definition, others))

@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from scim_server.protocol.catalog import Catalog
 from scim_server.protocol.errors import UnavailableException
+from scim_server.protocol.portals import PortalProfile
 from scim_server.protocol.profiles import Profile
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
 from scim_server.store.driver import attach_libpq, run_by_driver
@@ -70,9 +71,9 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a ``token`` of a connection, a ``user`` with a token of their own, or an ``operator``.
+    """Who acts: a ``token``, a ``user`` by a token of their own, a ``member`` by the portal's, or an ``operator``.
 
-    ``id`` is that of the token, of the user, or the operator's name; an operator has no connection.
+    ``id`` is that of the token, of the user or member, or the operator's name; an operator has no connection.
     """
 
     kind: str
@@ -100,6 +101,7 @@ class Tenant:
     now: datetime
     catalog: Catalog
     request_id: str = ""
+    portals: Mapping[str, PortalProfile] = field(default_factory=dict)
     at_end: "dict[Callable[[Tenant, list[Any]], None], list[Any]]" = field(default_factory=dict)
     """What the transaction writes last, just before it is committed: rows by the function that writes them."""
     walks: "Walks" = field(default_factory=lambda: Walks())
@@ -201,6 +203,7 @@ class Store:
 
     pool: Pool
     catalog: Catalog
+    portals: Mapping[str, PortalProfile] = field(default_factory=dict)
     clock: Callable[[], datetime] = field(default=utc_now)
     known_tokens: KnownTokens = field(default_factory=lambda: KnownTokens())
     walks: Walks = field(default_factory=lambda: Walks())
@@ -228,6 +231,7 @@ class Store:
 def open_store(
     url: str,
     catalog: Catalog,
+    portals: Mapping[str, PortalProfile] | None = None,
     *,
     pool_size: int = 5,
     busy_timeout_ms: int = 5_000,
@@ -255,7 +259,7 @@ def open_store(
     else:
         psycopg = engine.dialect.loaded_dbapi
         event.listen(engine, "connect", lambda connection, record: _prepare_postgresql(connection, record, psycopg))
-    return Store(Pool(engine, pool_size, busy_timeout_ms / 1000), catalog, clock)
+    return Store(Pool(engine, pool_size, busy_timeout_ms / 1000), catalog, portals or {}, clock)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -350,6 +354,7 @@ def _tenant(store: Store, credentials: Credentials, db: DatabaseConnection) -> T
         actor=credentials.actor,
         now=store.clock(),
         catalog=store.catalog,
+        portals=store.portals,
         request_id=credentials.request_id,
         walks=store.walks,
     )

@@ -1,79 +1,32 @@
 """The tables. ``org_id`` leads every key of a tenant table, so the same schema can be partitioned by it.
 
 ``organizations``, ``tokens`` and ``oauth_clients`` are global: they are what finds the organization of a request. So
-is ``idempotency_keys``, which also holds what operators did across organizations.
+is ``idempotency_keys``, which also holds what operators did across organizations. How members come to have access is in
+:mod:`access_tables`.
 """
-
-from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
     DDL,
-    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    Dialect,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     event,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
-from sqlalchemy.types import TypeEngine
 
-from scim_server.protocol.comparison import read_date_time
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(referred_table_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-Key = Text().with_variant(Text(collation="C"), "postgresql")
-"""Text compared by code point on both databases; SQLite does so by default."""
-
-MAX_KEY_BYTES = 1_000
-"""The longest indexed value; PostgreSQL's B-tree takes 2,700 bytes with the rest of the key."""
-
-Json = JSON().with_variant(JSONB(), "postgresql")
-
-
-class Moment(TypeDecorator[datetime]):
-    """A moment in UTC, to the millisecond: ``timestamptz`` on PostgreSQL, fixed-width text on SQLite."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(Text())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None or dialect.name == "postgresql":
-            return value
-        # NB: microseconds in the text, so that a filter's operand keeps its own precision.
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if isinstance(value, datetime) else read_date_time(value)
-
+from scim_server.store.access_tables import consents, deliveries, invitations, links, sessions, sign_ins
+from scim_server.store.columns import Json, Key, Moment, metadata
+from scim_server.store.hand_over_tables import hand_overs
+from scim_server.store.import_tables import import_chunks, import_faults, import_rows, imports
 
 organizations = Table(
     "organizations",
@@ -85,6 +38,14 @@ organizations = Table(
     # The name of a time zone of the IANA, and of the language of texts to people.
     Column("time_zone", Text, nullable=False, server_default="UTC"),
     Column("language", Key, nullable=False, server_default="en"),
+    # The name of its portal profile.
+    Column("portal", Key, nullable=False, server_default="delegated"),
+    # The member who has the administrator's seat while no administrator has access.
+    Column("deputy_id", Key),
+    # A mailbox to turn to, shown in place of the addresses of the administrators.
+    Column("contact_email", Text),
+    # When an action first saw an administrator with access: without one after that, it is in recovery.
+    Column("seated_at", Moment),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("slug", name="uq_organizations_slug"),
@@ -223,6 +184,10 @@ resources = Table(
     Column("unique_key", Key),
     Column("external_id", Key),
     Column("active", Boolean),
+    # That of a member; NULL for what is no user. ``active`` says the same to SCIM.
+    Column("state", Key),
+    # What was opened by then, such as a session, is closed for good.
+    Column("access_ended_at", Moment),
     # What a person reads: displayName, else name.formatted, else the unique attribute.
     Column("display", Text),
     Column("kind", Key),
@@ -242,6 +207,8 @@ resources = Table(
     # What is looked up leads, so that no statistics make the index by type look as good.
     UniqueConstraint("org_id", "unique_key", "resource_type", "namespace", name="uq_resources_unique_key"),
     CheckConstraint("kind IN ('role', 'team', 'customerGroup')", name="kind"),
+    CheckConstraint("state IN ('contact', 'invited', 'active', 'suspended', 'archived')", name="state"),
+    CheckConstraint("active = (state = 'active')", name="active"),
     Index("ix_resources_type", "org_id", "resource_type", "id"),
     # For the database itself, which asks for the children of each row that is deleted.
     Index(
@@ -291,6 +258,8 @@ memberships = Table(
     Column("org_id", Key, nullable=False),
     Column("group_id", Key, nullable=False),
     Column("member_id", Key, nullable=False),
+    # NULL for those from before it was kept.
+    Column("since", Moment),
     PrimaryKeyConstraint("org_id", "group_id", "member_id"),
     ForeignKeyConstraint(
         ["org_id", "group_id"],
@@ -415,6 +384,99 @@ connection_hours = Table(
     ),
 )
 
+# What a role of the organization allows: that of a template of its portal profile, or permissions of its own.
+roles = Table(
+    "roles",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("group_id", Key, nullable=False),
+    Column("template", Key),
+    # The scope of each permission, where there is no template.
+    Column("permissions", Json),
+    PrimaryKeyConstraint("org_id", "group_id"),
+    ForeignKeyConstraint(
+        ["org_id", "group_id"],
+        ["resources.org_id", "resources.id"],
+        name="fk_roles_group",
+        ondelete="CASCADE",
+    ),
+    UniqueConstraint("org_id", "template", name="uq_roles_template"),
+    CheckConstraint("(template IS NULL) = (permissions IS NOT NULL)", name="permissions"),
+)
+
+# What a connection says of people that gives them a role or a customer group: a group that it pushed, by its id or its
+# name, or a value of ``roles``.
+mappings = Table(
+    "mappings",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("connection_id", Key, nullable=False),
+    Column("source", Key, nullable=False),
+    # As keys: the id of a group, the name of one, or the value.
+    Column("value", Key, nullable=False),
+    # As it was given.
+    Column("display", Text, nullable=False),
+    Column("group_id", Key, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", Key, nullable=False),
+    PrimaryKeyConstraint("org_id", "id"),
+    ForeignKeyConstraint(
+        ["org_id", "connection_id"],
+        ["connections.org_id", "connections.id"],
+        name="fk_mappings_connection",
+        ondelete="CASCADE",
+    ),
+    ForeignKeyConstraint(
+        ["org_id", "group_id"],
+        ["resources.org_id", "resources.id"],
+        name="fk_mappings_group",
+        ondelete="CASCADE",
+    ),
+    UniqueConstraint("org_id", "connection_id", "source", "value", "group_id", name="uq_mappings_value"),
+    CheckConstraint("source IN ('group', 'role')", name="source"),
+    Index("ix_mappings_group", "org_id", "group_id"),
+)
+
+# The values of ``roles`` of users, as keys, and the connection that wrote them; see store/role_values.py.
+role_values = Table(
+    "role_values",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("resource_id", Key, nullable=False),
+    Column("value", Key, nullable=False),
+    Column("connection_id", Key, nullable=False),
+    PrimaryKeyConstraint("org_id", "resource_id", "value"),
+    ForeignKeyConstraint(
+        ["org_id", "resource_id"],
+        ["resources.org_id", "resources.id"],
+        name="fk_role_values_resource",
+        ondelete="CASCADE",
+    ),
+    Index("ix_role_values_value", "org_id", "value", "connection_id"),
+)
+
+# Objects of the portal, such as an order, that are a member's or a group's to follow.
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("org_id", Key, nullable=False),
+    Column("object_type", Key, nullable=False),
+    Column("object_id", Key, nullable=False),
+    Column("assignee_id", Key, nullable=False),
+    Column("assigned_at", Moment, nullable=False),
+    Column("assigned_by", Key, nullable=False),
+    Column("closed_at", Moment),
+    PrimaryKeyConstraint("org_id", "object_type", "object_id", "assignee_id"),
+    ForeignKeyConstraint(
+        ["org_id", "assignee_id"],
+        ["resources.org_id", "resources.id"],
+        name="fk_assignments_assignee",
+        ondelete="CASCADE",
+    ),
+    Index("ix_assignments_assignee", "org_id", "assignee_id", "object_type", "object_id"),
+)
+
 TENANT_TABLES = (
     connections,
     resources,
@@ -427,8 +489,22 @@ TENANT_TABLES = (
     connection_hours,
     oauth_codes,
     oauth_assertions,
+    roles,
+    mappings,
+    role_values,
+    assignments,
+    invitations,
+    links,
+    consents,
+    sessions,
+    sign_ins,
+    hand_overs,
+    imports,
+    import_chunks,
+    import_rows,
+    import_faults,
 )
-GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys)
+GLOBAL_TABLES = (organizations, tokens, oauth_clients, idempotency_keys, deliveries)
 
 # PostgreSQL shows and takes rows of the organization alone that a connection has named; see session.show_rows.
 _OWN = "org_id = current_setting('app.org', true)"

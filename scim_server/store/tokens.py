@@ -244,6 +244,7 @@ _CONNECTION = Prepared(
     select(
         *(connections.c[name] for name in ("name", "profile", "enabled", "on_inactive", "on_existing", "on_delete")),
         resources.c.active,
+        resources.c.access_ended_at,
     )
     .outerjoin(resources, (resources.c.org_id == bindparam("org_id")) & (resources.c.id == bindparam("user_id")))
     .where(connections.c.org_id == bindparam("org_id"), connections.c.id == bindparam("connection_id"))
@@ -299,7 +300,8 @@ def _known(platform: Platform, found: _Found) -> KnownToken:
             closed = closed or "the connection of this token does not exist any more"
         else:
             connection = Connection(found.connection_id, row[0], PROFILES[row[1]], Provisioning(*row[3:6]))
-            person_active = person_active or row[6] is True
+            # Who has lost access since, and has it again, has it by other tokens.
+            person_active = person_active or (row[6] is True and (row[7] is None or found.created_at > row[7]))
             closed = closed or (None if row[2] else "this organization or connection is suspended")
     if not person_active:
         closed = closed or "the person this token stands for has no access any more"

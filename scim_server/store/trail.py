@@ -31,10 +31,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from scim_server.store.columns import Key
 from scim_server.store.emails import Emails, email_values, forgetting, keeping, write_each
 from scim_server.store.prepared import Prepared
 from scim_server.store.session import Tenant, new_id
-from scim_server.store.tables import Key, resource_counts, trail
+from scim_server.store.tables import resource_counts, trail
 
 MEMBERS_PER_ROW = 1_000
 """How many ids one row of the trail holds; a change of more members is several rows."""

@@ -2,6 +2,7 @@
 
 from sqlalchemy import ColumnElement, FromClause, bindparam, true
 
+from scim_server.store.columns import computed
 from scim_server.store.session import Tenant
 
 
@@ -16,9 +17,13 @@ def visible_groups(tenant: Tenant, table: FromClause) -> ColumnElement[bool]:
     return true() if tenant.connection_id is None else table.c.namespace == tenant.connection_id
 
 
-def seen_groups(limited: bool, table: FromClause) -> ColumnElement[bool]:
-    """Return the same condition for a prepared statement, which binds ``connection_id`` when limited."""
-    return table.c.namespace == bindparam("connection_id") if limited else true()
+def seen_groups(limited: bool, table: FromClause, *, by_key: bool = False) -> ColumnElement[bool]:
+    """Return the same condition for a prepared statement, which binds ``connection_id`` when limited.
+
+    :param by_key: Whether the rows are looked up by keys of their own: see :func:`computed`.
+    """
+    namespace = computed(table.c.namespace) if by_key else table.c.namespace
+    return namespace == bindparam("connection_id") if limited else true()
 
 
 def visibility(tenant: Tenant) -> dict[str, str]:

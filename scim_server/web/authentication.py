@@ -2,12 +2,17 @@
 
 from scim2_models import ForbiddenException, UnauthorizedException
 
-from scim_server.protocol.errors import InsufficientScopeException, UnknownCredentialsException
+from scim_server.protocol.errors import (
+    InsufficientScopeException,
+    TooManyRequestsException,
+    UnknownCredentialsException,
+)
 from scim_server.protocol.profiles import PROFILES, Leniences
 from scim_server.protocol.scopes import covers
 from scim_server.protocol.tokens import is_well_formed
 from scim_server.store.session import Credentials
 from scim_server.store.tokens import authenticate
+from scim_server.web.refusals import limited_key
 from scim_server.web.requests import SCIM_PREFIX, ScimRequest, current_request
 from scim_server.web.site import current_site
 
@@ -24,15 +29,19 @@ def authenticate_request() -> None:
     site, sent = current_site(), current_request()
     token, is_bare = _bearer_token(sent)
     credentials = prove(token)
-    actor, connection = credentials.actor, credentials.actor.connection
-    site.limits.count_request(connection.id if connection else actor.id)
+    connection = credentials.actor.connection
     # What has no connection, as under /api/v1, is forgiven nothing.
     leniences = Leniences(connection.profile if connection else PROFILES["rfc"])
+    sent.credentials, sent.leniences = credentials, leniences
+    try:
+        site.limits.count_request(limited_key(credentials.actor))
+    except TooManyRequestsException:
+        site.refused.add(sent.environ, credentials)
+        raise
     if is_bare:
         if not leniences.profile.accepts_bare_token:
             raise UnauthorizedException(detail="only the Bearer scheme is accepted, with the token of the connection")
         leniences.count("token_without_scheme")
-    sent.credentials, sent.leniences = credentials, leniences
     if sent.path.startswith("/scim"):
         _check_scim(sent)
 

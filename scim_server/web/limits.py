@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 
 from flask import Request
-from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from scim_server.protocol.errors import TooManyRequestsException
@@ -21,6 +21,12 @@ WINDOW_S = 2
 
 GUESSES = RateLimitItemPerMinute(30, namespace="guesses")
 """How many requests of one address may prove nothing before it has to wait."""
+
+RESETS = RateLimitItemPerHour(5, namespace="resets")
+"""How often a new password may be asked for with one address, whether it is somebody's or nobody's."""
+
+RESETS_FROM = RateLimitItemPerHour(30, namespace="resets from")
+"""How often it may be asked for from one place."""
 
 _NETWORK_BITS = 64
 """Who has one address of IPv6 has all that begin with so many bits of it."""
@@ -41,12 +47,14 @@ class Limits:
 
         :raises TooManyRequestsException: When that is one too many.
         """
-        if self.requests is None or self.counted.hit(self.requests, connection_id):
-            return
-        per_s = self.requests.amount // WINDOW_S
-        raise self._refusal(
-            f"this connection has sent more than {per_s} requests a second", self.requests, connection_id
-        )
+        if self.requests is not None and not self.counted.hit(self.requests, connection_id):
+            raise self._too_many(self.requests, connection_id)
+
+    def refusal(self, connection_id: str) -> TooManyRequestsException | None:
+        """Return how a request of a connection would be refused just now, None where it would not be; count nothing."""
+        if self.requests is None or self.counted.test(self.requests, connection_id):
+            return None
+        return self._too_many(self.requests, connection_id)
 
     def refuse_guessing(self, request: Request) -> None:
         """Let no more be tried from an address that has proved nothing too often.
@@ -65,6 +73,27 @@ class Limits:
         address = self._client_network(request)
         if address is not None:
             self.counted.hit(GUESSES, address)
+
+    def count_reset(self, org_id: str, address: str, client: str | None) -> None:
+        """Count a request for a new password.
+
+        :param address: What was typed, or the id of the member.
+        :param client: The address that it comes from, None where it is not told.
+        :raises TooManyRequestsException: When that is one too many.
+        """
+        # What is counted lies in a file: it need not name anybody.
+        named = hashlib.sha256(f"{org_id} {address.strip().lower()}".encode()).hexdigest()
+        if not self.counted.hit(RESETS, named):
+            said = f"a new password was asked for more than {RESETS.amount} times in an hour for this address or member"
+            raise self._refusal(said, RESETS, named)
+        known = _address(client) if client is not None else None
+        if known is not None and not self.counted.hit(RESETS_FROM, _network(known)):
+            said = f"a new password was asked for more than {RESETS_FROM.amount} times in an hour from this place"
+            raise self._refusal(said, RESETS_FROM, _network(known))
+
+    def _too_many(self, item: RateLimitItem, connection_id: str) -> TooManyRequestsException:
+        said = f"this connection has sent more than {item.amount // WINDOW_S} requests a second"
+        return self._refusal(said, item, connection_id)
 
     def _refusal(self, said: str, item: RateLimitItem, key: str) -> TooManyRequestsException:
         wait_s = max(1, math.ceil(self.counted.get_window_stats(item, key).reset_time - time.time()))

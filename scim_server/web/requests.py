@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
@@ -126,6 +126,17 @@ def _challenge(error: SCIMException) -> str:
     return f'Bearer realm="scim", error="invalid_token", error_description="{error.detail}"'
 
 
+def too_many_requests(error: TooManyRequestsException) -> Response:
+    """Return the answer to a request too many, without the X-Request-ID that each answer has."""
+    return scim_response(error_reply(error), error.status, Retry_After=str(error.retry_after_s))
+
+
+def request_id(environ: dict[str, Any]) -> str:
+    """Return the id that was sent with a request, or a new one."""
+    sent: str | None = environ.get("HTTP_X_REQUEST_ID")
+    return sent if sent and _REQUEST_ID.fullmatch(sent) else os.urandom(16).hex()
+
+
 def begin_request() -> None:
     """Give the request its id and its start.
 
@@ -133,8 +144,7 @@ def begin_request() -> None:
     """
     sent = current_request()
     sent.started = time.perf_counter()
-    request_id = sent.environ.get("HTTP_X_REQUEST_ID")
-    sent.id = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else os.urandom(16).hex()
+    sent.id = request_id(sent.environ)
     sent.own_url = _own_url(sent.scheme, sent.environ.get("HTTP_HOST"), sent.server)
     # RFC 9112 §3.2: a request with an invalid Host is answered with 400.
     if sent.own_url is None and sent.path.startswith(("/scim", "/api")):
@@ -152,26 +162,41 @@ def _own_url(scheme: str, host: str | None, server: tuple[str, int | None] | Non
 
 
 def finish_request(response: Response) -> Response:
-    """Write the request's line in the log: ids, counts and durations, nothing of a person."""
+    """Give the answer its id, and the request its line in the log."""
     sent = current_request()
     response.headers["X-Request-ID"] = sent.id
     if response.status_code == 204:
         del response.headers["Content-Type"]  # There is no content, and it is not the HTML that Flask supposes.
-    fields: dict[str, Any] = {
-        "request_id": sent.id,
-        "method": sent.method,
-        "route": sent.url_rule.rule if sent.url_rule else None,
-        "status": response.status_code,
-        "duration_ms": round((time.perf_counter() - sent.started) * 1000, 2),
-    }
     credentials: Credentials | None = getattr(sent, "credentials", None)
+    leniences = sent.leniences.counts if credentials is not None else None
+    route = sent.url_rule.rule if sent.url_rule else None
+    log_request(sent.id, sent.method, route, response.status_code, sent.started, credentials, leniences)
+    return response
+
+
+def log_request(
+    id: str,
+    method: str,
+    route: str | None,
+    status: int,
+    started: float,
+    credentials: Credentials | None,
+    leniences: Mapping[str, int] | None = None,
+) -> None:
+    """Write the line of a request in the log: ids, counts and durations, nothing of a person."""
+    fields: dict[str, Any] = {
+        "request_id": id,
+        "method": method,
+        "route": route,
+        "status": status,
+        "duration_ms": round((time.perf_counter() - started) * 1000, 2),
+    }
     if credentials is not None:
         fields["organization"] = credentials.org_id or None
         fields["connection"] = credentials.actor.connection.id if credentials.actor.connection else None
-        if sent.leniences.counts:
-            fields["leniences"] = dict(sent.leniences.counts)
+        if leniences:
+            fields["leniences"] = dict(leniences)
     log.info("request", **fields)
-    return response
 
 
 def on_scim_exception(error: SCIMException) -> Response:

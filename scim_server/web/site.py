@@ -13,6 +13,7 @@ from scim_server.store.session import Store
 from scim_server.store.tokens import DigestKey
 from scim_server.web.limits import Limits
 from scim_server.web.oauth.keys import PublishedKeys
+from scim_server.web.refusals import RecentlyRefused
 from scim_server.web.requests import SCIM_PREFIX, current_request
 
 LEAK_REPORTS_A_MINUTE = 60
@@ -49,6 +50,7 @@ class Site:
     base_url: str | None
     max_body_bytes: int
     access_token_lifetime: timedelta
+    refused: RecentlyRefused = field(default_factory=RecentlyRefused)
     published_keys: PublishedKeys = field(default_factory=PublishedKeys)
     leak_reports: Budget = field(default_factory=lambda: Budget(LEAK_REPORTS_A_MINUTE))
 

@@ -5,17 +5,20 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from scim_server.actions.clients import Registration, create_client
 from scim_server.actions.organizations import change_connection
 from scim_server.actions.removal import delete_organization
 from scim_server.store import removal
+from scim_server.store.columns import metadata
 from scim_server.store.grants import AuthorizationCode, insert_code, take_assertion
 from scim_server.store.session import Actor, Credentials, Store, Tenant, begin
-from scim_server.store.tables import metadata, organizations, resources
+from scim_server.store.tables import organizations
 from tests.api import api_client
 from tests.directory import KEY, Client, contents, new_client, new_organization, site_of, unique
+from tests.member_files import filled_import
+from tests.rows import fill_access
 
 
 @pytest.fixture
@@ -46,15 +49,26 @@ def fill(app: Flask, client: Client) -> None:
     store.known_tokens._found.clear()
     user = soft.new_user(password="a password of theirs", emails=[{"value": "somebody@example.com"}])
     assert soft.delete(f"/Users/{soft.new_user()}").status_code == 204
-    parent = soft.new_group(members=[user])
-    child = soft.new_group(members=[parent])
-    api = api_client(app, "members:write", organization=organization)
-    api.post("groups", {"attributes": {"displayName": "kept"}}, Idempotency_Key="one")
+    soft.new_group(members=[soft.new_group(members=[user])])
+    api = api_client(app, "org:admin", organization=organization)
+    team = api.made("groups", {"attributes": {"displayName": "whole"}})["id"]
+    # A team is made before its part, and has to go after it.
+    api.post("groups", {"attributes": {"displayName": "part"}, "parent": team}, Idempotency_Key="one")
+    role = api.read("roles")["items"][0]["id"]
+    wanted = {"connection": "default", "source": "role", "value": "fin", "group": role}
+    assert api.post("mappings", wanted).status_code == 201
+    soft.new_user(roles=[{"value": "fin"}])
+    assert api.post("assignments", {"object": "order:1", "assignees": [user, team]}).status_code == 204
+    asked = {
+        "to_member": user,
+        "reason": "the first",
+        "evidence": {"name": "a", "type": "text/plain", "content": "eg=="},
+    }
+    assert api.post("hand-overs", asked).status_code == 201
     with begin(store, organization.operator, write=True) as tenant:
         _fill_oauth(tenant)
-        # A parent is made before its child, and has to go after it.
-        nested = update(resources).where(resources.c.org_id == tenant.org_id, resources.c.id == child)
-        tenant.db.execute(nested.values(parent_id=parent))
+        fill_access(tenant, user)
+    filled_import(organization)
     site_of(app).counts.write(store, patiently=True)
 
 

@@ -212,13 +212,14 @@ def test_the_making_of_an_organization_is_in_its_trail(app: Flask) -> None:
     assert [row.action for row in rows] == [
         "organization.create",
         "connection.create",
+        "group.create",
         "connection.create",
         "token.issue",
         "token.revoke",
     ]
     assert {(row.actor_kind, row.actor_id) for row in rows} == {("operator", "the tests")}
-    assert rows[3].changes["connection"] == {"to": "okta"}
-    assert rows[3].changes["scope"] == {"to": "scim:read"}
+    assert rows[4].changes["connection"] == {"to": "okta"}
+    assert rows[4].changes["scope"] == {"to": "scim:read"}
 
 
 def test_an_organization_that_is_refused_leaves_nothing(app: Flask) -> None:

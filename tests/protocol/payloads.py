@@ -88,7 +88,11 @@ def documents(
 ) -> st.SearchStrategy[dict[str, Any]]:
     """Return documents as they are kept, extensions included and the attributes named left out."""
     base = _objects(definition.attributes, 0, without | {"schemas"})
-    urns = sorted(definition.extensions)
+    writable = {
+        urn: any(not each.read_only for each in extension.attributes.values())
+        for urn, extension in definition.extensions.items()
+    }
+    urns = sorted(urn for urn, is_writable in writable.items() if is_writable)
     extensions = st.sets(st.sampled_from(urns)) if urns else st.just(set[str]())
 
     @st.composite

@@ -21,7 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
-from scim_server.store.tables import GLOBAL_TABLES, TENANT_TABLES, metadata
+from scim_server.store.columns import metadata
+from scim_server.store.tables import GLOBAL_TABLES, TENANT_TABLES
 from tests.serving import ROOT
 
 PAGE = (ROOT / "docs" / "scaling.md").read_text()

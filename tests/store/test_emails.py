@@ -11,9 +11,10 @@ from sqlalchemy import select
 
 from scim_server.actions.organizations import change_connection
 from scim_server.protocol.comparison import fold_document
+from scim_server.store.columns import MAX_KEY_BYTES
 from scim_server.store.emails import email_keys
 from scim_server.store.session import begin
-from scim_server.store.tables import MAX_KEY_BYTES, emails, resources
+from scim_server.store.tables import emails, resources
 from tests.directory import Client, a_second_later, new_client, patch_body, user_body
 from tests.statements import recorded
 
@@ -84,7 +85,9 @@ def _check(client: Client) -> None:
         documents = {
             row.id: fold_document(orjson.loads(row.document), definition)
             for row in tenant.db.execute(
-                select(resources.c.id, resources.c.document).where(resources.c.org_id == tenant.org_id)
+                select(resources.c.id, resources.c.document).where(
+                    resources.c.org_id == tenant.org_id, resources.c.resource_type == "User"
+                )
             )
         }
         kept = select(emails.c.resource_id, emails.c.value).where(emails.c.org_id == tenant.org_id)

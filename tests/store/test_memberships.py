@@ -11,15 +11,18 @@ from flask import Flask
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scim2_models import InvalidValueException, NoTargetException, SCIMException
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
+from sqlalchemy.dialects import postgresql
 
 from scim_server.protocol.patch import read_patch
 from scim_server.protocol.profiles import PROFILES, Leniences
-from scim_server.store.memberships import apply_step, groups_of
+from scim_server.store.driver import run_by_driver
+from scim_server.store.memberships import apply_step, candidates, groups_of
+from scim_server.store.resources import lock_by_ids
 from scim_server.store.session import Tenant, begin
 from scim_server.store.tables import memberships
-from tests.databases import Database, only_sqlite
-from tests.directory import NOBODY, Client, add_members, new_client, patch_body, remove_member
+from tests.databases import Database, only_postgresql, only_sqlite
+from tests.directory import NOBODY, Client, add_members, new_client, patch_body, remove_member, running_app
 from tests.statements import recorded
 
 MANY = settings(
@@ -248,6 +251,26 @@ def test_the_groups_of_users_are_found_by_key(database: Database, client: Client
     assert len(steps) == 2
     for step in steps:
         assert "(org_id=? AND member_id=?)" in step
+
+
+@only_postgresql
+def test_a_group_and_its_members_are_found_by_id_without_statistics(fresh_database: Database) -> None:
+    """In a table that was filled a moment ago, a PATCH reads neither all groups of its connection nor all users."""
+    statements = (lock_by_ids("postgresql", limited=True), candidates("postgresql", True, ("Group", "User")))
+    with running_app(fresh_database) as app, undone(new_client(app)) as tenant:
+        tenant.db.execute(
+            text(
+                "INSERT INTO resources (org_id, id, resource_type, namespace, unique_key, document, folded, version,"
+                " created_at, modified_at) SELECT :org_id, 'id-' || n, 'Group', :connection_id, 'g-' || n, '{}', '{}',"
+                " 1, now(), now() FROM generate_series(1, 3000) AS n"
+            ),
+            {"org_id": tenant.org_id, "connection_id": tenant.connection_id},
+        )
+        for statement in statements:
+            dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+            sql = statement.statement.compile(dialect=dialect)
+            plan = run_by_driver(tenant.db, f"EXPLAIN (GENERIC_PLAN) {sql}")
+            assert not any("uq_resources_unique_key" in step for (step,) in plan), plan
 
 
 def test_a_member_that_does_not_exist_undoes_the_whole_patch(client: Client) -> None:

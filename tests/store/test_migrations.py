@@ -29,10 +29,11 @@ from sqlalchemy import (
 
 from scim_server.protocol.catalog import Catalog
 from scim_server.store import migrate
+from scim_server.store.columns import metadata
 from scim_server.store.emails import email_keys
 from scim_server.store.migrate import upgrade
 from scim_server.store.revision import NEWEST, is_current
-from scim_server.store.tables import emails, metadata, organizations, resources
+from scim_server.store.tables import emails, organizations, resources
 from tests.databases import Database, DatabaseServer, only_postgresql
 from tests.directory import opened
 
@@ -133,7 +134,7 @@ def _drop_index(tables: MetaData) -> None:
 
 def _change_check(tables: MetaData) -> None:
     constraints = tables.tables["resources"].constraints
-    check = next(each for each in constraints if isinstance(each, CheckConstraint))
+    check = next(each for each in constraints if isinstance(each, CheckConstraint) and "kind" in str(each.sqltext))
     constraints.discard(check)
     tables.tables["resources"].append_constraint(CheckConstraint("kind IN ('role', 'team')", name="kind"))
 

@@ -10,14 +10,21 @@ import pytest
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.exc import ProgrammingError
 
+from scim_server.actions.assignments import assign
 from scim_server.actions.grants import accept_assertion, consent
+from scim_server.actions.hand_overs import request_hand_over
+from scim_server.actions.mappings import Wanted, create_mapping
 from scim_server.actions.organizations import create_connection
 from scim_server.protocol.catalog import Catalog
+from scim_server.store.columns import metadata
 from scim_server.store.health import RequestCounts
+from scim_server.store.roles import list_roles
 from scim_server.store.session import Store, begin, begin_platform, begin_snapshot
-from scim_server.store.tables import TENANT_TABLES, connections, metadata
+from scim_server.store.tables import TENANT_TABLES, connections
 from tests.databases import Database, only_postgresql
 from tests.directory import KEY, Client, Organization, new_client, new_organization, opened, running_app, unique
+from tests.member_files import filled_import
+from tests.rows import fill_access, fill_roles
 from tests.statements import guarded
 from tests.web.oauth.clients import register
 
@@ -49,19 +56,29 @@ def clients(database: Database) -> Iterator[tuple[Client, Client]]:
 
 def _filled(client: Client) -> Client:
     user = client.new_user(password="a good password", emails=[{"value": "somebody@example.com"}])
+    group = client.new_group(members=[user])
+    emails = [{"value": "somebody@example.com"}]
+    user = client.new_user(password="a good password", emails=emails, roles=[{"value": "one"}])
     client.new_group(members=[user])
     client.delete(f"/Users/{client.new_user()}")
     counts = RequestCounts()
     counts.count(client.organization.id, client.connection.id, 1_700_000_000.0, 200, None)
     counts.write(client.organization.store)
     of_oauth = register(client.organization).client
+    filled_import(client.organization)
     with begin(client.organization.store, client.organization.operator, write=True) as tenant:
         consent(tenant, KEY, of_oauth, unique("code"), redirect_uri=None, scope="scim", code_challenge=None)
         accept_assertion(tenant, of_oauth, unique("jti"), tenant.now + timedelta(hours=1))
+        fill_access(tenant, user)
+        fill_roles(tenant, user, group, client.connection.id)
         row = {"id": "gone", "resource_type": "User", "document": "{}", "created_at": tenant.now}
         tenant.db.execute(
             insert(metadata.tables["tombstones"]).values(org_id=tenant.org_id, deleted_at=tenant.now, **row)
         )
+        request_hand_over(tenant, user, None, "agreed")
+        assign(tenant, "order", "1", [user])
+        role = list_roles(tenant)[0].id
+        create_mapping(tenant, Wanted(client.connection.id, "role", "another", role))
         for table in TENANT_TABLES:
             own = select(func.count()).select_from(table).where(table.c.org_id == tenant.org_id)
             # A table that is new needs a row here, else the tests below would hold for nothing.

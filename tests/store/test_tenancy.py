@@ -7,8 +7,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from scim_server.store.columns import metadata
 from scim_server.store.session import begin
-from scim_server.store.tables import TENANT_TABLES, memberships, metadata, organizations, resources, tokens
+from scim_server.store.tables import TENANT_TABLES, memberships, organizations, resources, tokens
 from tests.directory import new_client, site_of
 from tests.statements import fault_of, guarded
 
@@ -138,6 +139,7 @@ def test_the_organization_leads_every_key_of_a_tenant_table() -> None:
         "tokens",
         "idempotency_keys",
         "oauth_clients",
+        "deliveries",
     }
 
 

@@ -13,8 +13,8 @@ from scim2_models import UnauthorizedException
 
 from scim_server.protocol.catalog import Catalog
 from scim_server.protocol.tokens import ALPHABET, is_well_formed, make_token
+from scim_server.store.columns import metadata
 from scim_server.store.session import begin, begin_platform
-from scim_server.store.tables import metadata
 from scim_server.store.tokens import DigestKey, authenticate, find_token, list_tokens
 from tests.databases import Database
 from tests.directory import KEY, Organization, new_organization, opened, site_of

@@ -23,6 +23,7 @@ from scim_server.web.api.operations import OPERATIONS, Operation
 from scim_server.web.problems import API_PREFIX
 from tests.directory import (
     KEY,
+    NOBODY,
     SCIM_PREFIX,
     Organization,
     add_members,
@@ -32,6 +33,7 @@ from tests.directory import (
     unique,
     user_body,
 )
+from tests.member_files import filled_import
 from tests.serving import Served
 from tests.web.oauth.clients import REDIRECT_URI, Registered, register
 from tests.web.oauth.test_authorize import GRANTS, Okta
@@ -184,12 +186,43 @@ _API_BODIES: dict[str, Callable[[Side, Side], dict[str, Any]]] = {
     "create_a_client": lambda own, _: {"name": own.name(), "connection": "default"},
     "rotate_the_secret": lambda *_: {"keep_days": 0},
     "change_a_connection": lambda *_: {"on_existing": random.choice(["adopt", "refuse"])},
-    "create_user": lambda own, _: {"attributes": _attributes(own.user())},
-    "change_user": lambda own, _: {"attributes": {"title": own.name()}},
-    "create_group": lambda own, _: {"attributes": {"displayName": own.name()}},
-    "change_group": lambda own, _: {"attributes": {"displayName": own.name()}},
+    "create_a_member": lambda own, _: {"attributes": _attributes(own.user())},
+    "change_a_member": lambda own, _: {"attributes": {"title": own.name()}},
+    "set_roles_of_a_member": lambda *_: {"roles": random.choice([[], ["administrator"]])},
+    "create_a_group": lambda own, _: {"attributes": {"displayName": own.name()}},
+    "change_a_group": lambda own, _: {"attributes": {"displayName": own.name()}},
+    "assign_an_object": lambda own, other: {"object": "order:1", "assignees": [_somebody(own, other)]},
+    "close_assignments_of_an_object": lambda *_: {"object": "order:1"},
+    "hand_over_assignments": lambda own, other: {"to": _somebody(own, other)},
+    "create_a_hand_over": lambda own, other: {"to_member": _somebody(own, other), "reason": own.name()},
+    "attach_the_evidence": lambda own, _: {"name": own.name(), "type": "text/plain", "content": "eg=="},
+    "approve_a_hand_over": lambda own, _: {"note": own.name()},
+    "reject_a_hand_over": lambda own, _: {"note": own.name()},
+    "read_an_invitation": lambda *_: {"link": _SECRET},
+    "accept_an_invitation": lambda *_: {"link": _SECRET, "password": "a password of somebody", "consents": {}},
+    "request_a_password_reset": lambda own, other: {"address": f"{random.choice([own, other]).mark}@mark.example"},
+    "complete_a_password_reset": lambda *_: {"link": _SECRET, "password": "a password of somebody"},
+    "create_a_mapping": lambda own, other: _mapping(own, other),
+    "preview_mappings": lambda own, other: {"create": _mapping(own, other)},
+    "preview_a_portal": lambda *_: {"portal": "contacts"},
+    "change_the_portal": lambda *_: {"portal": "contacts"},
+    "name_a_deputy": lambda own, other: {"member": _somebody(own, other)},
+    "give_consents_of_a_member": lambda *_: {"consents": {}},
     "add_members": lambda own, other: {"members": [random.choice(random.choice([own, own, other]).users)]},
 }
+
+
+_SECRET = "x" * 43
+
+
+def _somebody(own: Side, other: Side) -> str:
+    """Return the id of a user, now and then of the other organization."""
+    return random.choice(random.choice([own, own, other]).users)
+
+
+def _mapping(own: Side, other: Side) -> dict[str, Any]:
+    group = random.choice(random.choice([own, other]).groups)
+    return {"connection": "default", "source": "role", "value": own.name(), "group": group}
 
 
 def _attributes(user: dict[str, Any]) -> dict[str, Any]:
@@ -203,7 +236,10 @@ def _api(operation: Operation, own: Side, other: Side) -> Sent:
         place, named = random.choice([(own, other), (other, other), (other, own)])
     values = {
         "organization": random.choice([place.organization.slug, place.organization.id]),
-        "user": random.choice(named.users),
+        "mapping": NOBODY,
+        "tombstone": NOBODY,
+        "session": NOBODY,
+        "hand_over": NOBODY,
         "group": random.choice(named.groups),
         "member": random.choice(named.users),
         **named.ids,
@@ -213,7 +249,12 @@ def _api(operation: Operation, own: Side, other: Side) -> Sent:
     if operation.method == "POST" and random.random() < 0.5:
         headers["Idempotency-Key"] = str(random.randrange(1_000))
     query = {name: value for name, value in _queries(own, other).items() if name in operation.query.fields}
-    body = None if operation.body is None else _API_BODIES[operation.name](own, other)
+    body: Any = None if operation.body is None else _API_BODIES[operation.name](own, other)
+    if operation.takes_csv:
+        headers = {**headers, "Content-Type": "text/csv"}
+        headers.pop("Idempotency-Key", None)
+        name = own.name()
+        body = f"userName,title\n{name},{name}\n".encode()
     return Sent(operation.method, f"{API_PREFIX}{path}" + (f"?{urlencode(query)}" if query else ""), body, headers)
 
 
@@ -334,6 +375,7 @@ def _side(app: Flask) -> Side:
     # What an operation of the API may end.
     spare_client = register(organization, name=f"{mark} spare").id
     side.ids = {"connection": connection, "token": spare_token.id, "client": spare_client}
+    side.ids["import_id"] = filled_import(organization, mark)
     okta = Okta(app.test_client(), organization, client, [])
     tokens = okta.exchange(okta.code(token=side.portal)).get_json()
     side.access, side.refresh = tokens["access_token"], tokens["refresh_token"]
@@ -417,13 +459,18 @@ def _check_reach(side: Side) -> None:
     """Hold that the requests of an organization did what they are for: each view has answered, and has refused."""
     assert len(side.seen) > 100
     each = REQUESTS // THREADS // len(PLACES)
-    for view in ("resources.read_resource", "resources.change_resource", "api.get_user", "api.change_group"):
+    for view in ("resources.read_resource", "resources.change_resource", "api.get_a_member", "api.change_a_group"):
         assert side.statuses[f"{view} 200"] > side.statuses[f"{view} 404"] > 10, side.statuses
-    for view in ("resources.create_resource 201", "api.create_user 201", "oauth.give_token 200", "oauth.decide 303"):
+    for view in (
+        "resources.create_resource 201",
+        "api.create_a_member 201",
+        "oauth.give_token 200",
+        "oauth.decide 303",
+    ):
         assert side.statuses[view] > each, side.statuses
-    for view in ("oauth.give_token 400", "oauth.give_token 401", "oauth.decide 403", "api.list_users 400"):
+    for view in ("oauth.give_token 400", "oauth.give_token 401", "oauth.decide 403", "api.list_members 400"):
         assert side.statuses[view] > 2, side.statuses
-    for view in ("resources.remove_resource", "api.delete_user", "api.delete_group"):
+    for view in ("resources.remove_resource", "api.delete_a_member", "api.delete_a_group"):
         assert side.statuses[f"{view} 404"] == side.statuses.total() // len(PLACES), side.statuses
     # Nothing that the other one revoked, reported or asked for has ended a token of this one.
     ended = {name for name in side.statuses if name.endswith(" 401")} - {"oauth.give_token 401"}

@@ -1,7 +1,6 @@
 """How much one connection may send, and how often one address may guess."""
 
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -38,16 +37,6 @@ _numbers = iter(range(1, 250))
 def address() -> str:
     """An address that no other test of this run guesses from."""
     return f"198.51.100.{next(_numbers)}"
-
-
-@pytest.fixture
-def limited(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    """An app that takes two requests a second of each connection, behind proxies; no window ends in a test."""
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now)
-    with running_app(database, rate_limit_per_s="2", forwarded_allow_ips="127.0.0.1,10.0.0.0/8") as app:
-        site_of(app).limits.counted.storage.reset()
-        yield app
 
 
 def _refused(answer: TestResponse) -> bool:

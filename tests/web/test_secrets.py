@@ -1,9 +1,13 @@
 """Nothing that was issued can be read where it was not handed over: not in the database, not in the logs."""
 
 import re
+import socket
 import sqlite3
+import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,15 +15,19 @@ import psycopg
 from flask import Flask
 
 from scim_server.actions.clients import rotate_secret
-from scim_server.actions.tokens import start_rotation
+from scim_server.actions.sessions import sign_in
+from scim_server.actions.tokens import issue_token, start_rotation
+from scim_server.delivery.handlers import HANDLERS
+from scim_server.delivery.mail import list_kept, open_mailer
+from scim_server.delivery.worker import Desk, work
 from scim_server.store.session import begin
 from tests.databases import Database
-from tests.directory import KEY, SECRET_KEY, new_organization, running_app, site_of, unique, user_body
+from tests.directory import KEY, PORTALS, SECRET_KEY, new_organization, running_app, site_of, unique, user_body
 from tests.serving import gunicorn
 from tests.web.oauth.clients import REDIRECT_URI, assertion, by_assertion, jwks, new_key, register
 from tests.web.oauth.test_authorize import CHALLENGE, GRANTS, VERIFIER, administrator_token
 
-_ENVIRONMENT = {"SCIM_SERVER_SECRET_KEY": SECRET_KEY}
+_ENVIRONMENT = {"SCIM_SERVER_SECRET_KEY": SECRET_KEY, "SCIM_SERVER_PORTALS_DIR": str(PORTALS)}
 
 
 def _dump(database: Database) -> str:
@@ -113,17 +121,54 @@ def _consent(person: Person) -> None:
     person.post("/oauth/revoke-leaked", data={"token": tokens["access_token"]})
 
 
-def test_no_secret_is_kept_or_logged(fresh_database: Database) -> None:
+def _members(person: Person, mail: Path) -> None:
+    store, url = person.organization.store, f"file://{mail}"
+    desk = Desk(store, KEY, open_mailer(url), "no-reply@portal.example", person.url)
+    with begin(store, person.organization.operator, write=True) as tenant:
+        token = person.keep("token of the portal", issue_token(tenant, KEY, None, "org:admin", None)[1])
+    headers = {"Authorization": f"Bearer {token}"}
+    base = f"/api/v1/organizations/{person.organization.slug}"
+    address = f"{unique('ada')}@example.com"
+    attributes: dict[str, Any] = {"userName": address, "emails": [{"value": address}]}
+    attributes["name"] = {"givenName": "Ada", "familyName": "Lovelace"}
+    attributes["preferredLanguage"] = "fr"
+    body = {"attributes": attributes, "access": "invite"}
+    member = person.post(f"{base}/members", headers=headers, json=body)["id"]
+    # An attempt that fails keeps its reason, and nothing of the letter.
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+    work(replace(desk, mailer=open_mailer(f"smtp://127.0.0.1:{port}")), HANDLERS, threading.Event())
+    person.http.post(f"{person.url}{base}/members/{member}/invitation", headers=headers)
+
+    def link() -> str:
+        work(desk, HANDLERS, threading.Event())
+        found = list_kept(url)[-1].link
+        assert found is not None
+        return person.keep("link", found.rpartition("/")[2])
+
+    sent = {"link": link(), "password": person.keep("password", f"a pass phrase {unique('of')} ours")}
+    person.post(f"{base}/invitations/read", headers=headers, json={"link": sent["link"]})
+    person.post(f"{base}/invitations/accept", headers={**headers, "Idempotency-Key": "once"}, json=sent)
+    assert person.http.post(f"{person.url}{base}/invitations/accept", headers=headers, json=sent).is_error
+    person.http.post(f"{person.url}{base}/password-resets", headers=headers, json={"address": address})
+    sent = {"link": link(), "password": person.keep("password", f"a new pass phrase {unique('of')} ours")}
+    assert person.http.post(f"{person.url}{base}/password-resets/complete", headers=headers, json=sent).is_success
+    session = sign_in(store, person.organization.operator, KEY, address, sent["password"])
+    person.keep("session", session.secret)
+
+
+def test_no_secret_is_kept_or_logged(fresh_database: Database, tmp_path: Path) -> None:
     """A dump of the database and all logs of a run hold no token, secret, code, password or key that was used."""
     with running_app(fresh_database) as app, gunicorn(fresh_database.app_url, env=_ENVIRONMENT) as served:
         person = Person(app, served.url)
         for do in (_static_tokens, _client_credentials, _consent):
             do(person)
+        _members(person, tmp_path)
         kept, logged = _dump(fresh_database), served.log.read_text()
     person.http.close()
     assert logged.count('"route":"/oauth/token"') >= 7
     assert person.organization.id in kept
-    assert len(person.secrets) >= 17
+    assert len(person.secrets) >= 23
     secrets = {**person.secrets, "secret key": SECRET_KEY, "digest key": KEY.secret.hex()}
     for name, secret in secrets.items():
         # The random part alone tells as much.

@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import create_engine, event, pool
 
 from scim_server.store.migrate import driver_url
-from scim_server.store.tables import metadata
+from scim_server.store.tables import resources
 
 engine = create_engine(driver_url(context.config.attributes["url"]), poolclass=pool.NullPool)
 
@@ -26,6 +26,6 @@ with engine.begin() as connection:
         # A migration that reads or changes rows of a tenant table fails, instead of finding none, unless it lifts
         # FORCE ROW LEVEL SECURITY from the table until it is done.
         connection.exec_driver_sql("SET LOCAL row_security = off")
-    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
+    context.configure(connection=connection, target_metadata=resources.metadata, transaction_per_migration=False)
     with context.begin_transaction():
         context.run_migrations()

@@ -16,13 +16,15 @@ from scim2_models import (
     UniquenessException,
 )
 
+from scim_server.actions.portals import MEMBER_GROUP_URN
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.projection import WHOLE, project
 from scim_server.protocol.replies import StoredResource
-from scim_server.store.history import Authors
+from scim_server.store.groups import connection_of
+from scim_server.store.history import Facts
 from scim_server.web.problems import BadFieldsException
 
-_BESIDE = ("schemas", "id", "meta", "active", "groups", "members", "password")
+_BESIDE = (MEMBER_GROUP_URN.lower(), "schemas", "id", "meta", "active", "groups", "members", "password")
 _OF_FIELDS = (
     InvalidPathException,
     InvalidSyntaxException,
@@ -35,12 +37,13 @@ _PATH = re.compile(r"(?:(urn:[\w:.-]+):)?([A-Za-z$][\w$-]*)(?:\[(\d+)\])?(?:\.([
 """What the detail of an error begins with: an attribute of an extension or not, an index, a sub-attribute."""
 
 
-def resource_content(definition: ResourceDefinition, stored: StoredResource, authors: Authors) -> dict[str, Any]:
+def resource_content(definition: ResourceDefinition, stored: StoredResource, facts: Facts) -> dict[str, Any]:
     """Return what the API says of a user or group."""
     document = orjson.loads(stored.document)
     if definition.stores_hidden:
         document = project(document, definition, WHOLE)
     document.pop("schemas", None)
+    document.pop(MEMBER_GROUP_URN, None)
     return {
         "id": stored.id,
         "attributes": document,
@@ -48,9 +51,13 @@ def resource_content(definition: ResourceDefinition, stored: StoredResource, aut
         "groups": stored.groups or (),
         "created_at": stored.created_at,
         "modified_at": stored.modified_at,
-        "created_by": authors.created_by,
-        "changed_by": authors.changed_by,
-        "managed_by": authors.managed_by,
+        "created_by": facts.created_by,
+        "changed_by": facts.changed_by,
+        "managed_by": facts.managed_by,
+        "state": facts.state,
+        "kind": facts.kind,
+        "parent": facts.parent_id,
+        "connection": connection_of(facts.namespace, facts.parent_id),
     }
 
 

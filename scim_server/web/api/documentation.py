@@ -14,7 +14,14 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response, render_template
 
 from scim_server.web.api import schemas
-from scim_server.web.api.operations import MEDIA_TYPE, OPERATIONS, Operation, blueprint
+from scim_server.web.api.operations import (
+    CSV_MEDIA_TYPE,
+    MEDIA_TYPE,
+    ON_BEHALF_OF,
+    OPERATIONS,
+    Operation,
+    blueprint,
+)
 from scim_server.web.problems import API_PREFIX, PROBLEM_MEDIA_TYPE
 
 PUBLIC_PATHS = frozenset({f"{API_PREFIX}/openapi.json", f"{API_PREFIX}/docs"})
@@ -26,20 +33,28 @@ _ARGUMENTS = {
     "connection": "The id of the connection.",
     "token": "The id of the token, not the token itself.",
     "client": "The id of the OAuth client.",
-    "user": "The id of the user.",
+    "hand_over": "The id of the hand-over.",
+    "mapping": "The id of the mapping.",
+    "tombstone": "The id of the member who was deleted.",
     "group": "The id of the group.",
-    "member": "The id of the user or group.",
+    "import_id": "The id of the import.",
+    "member": "The id of the member.",
+    "session": "The id of the session.",
 }
 _INTRODUCTION = f"""The organizations of a scim-server, for a portal's back end and for automation.
 
 Send a token as `Authorization: Bearer`. Its scopes say what it may do: `operator` everything; `org:admin` everything in
-its own organization but to create, suspend or delete it; `members:read` and `members:write` its users and groups.
+its own organization but to create, suspend or delete it; `members:read` and `members:write` its members and groups.
 Another organization is answered as one that does not exist.
 
 Bodies are `{MEDIA_TYPE}`. Errors are problem details (RFC 9457), with a JSON Pointer for each bad field. A list names
 its next page in `next_cursor` and in the Link header. An ETag, sent back as If-Match, lets a change fail where somebody
 else was first. A POST with an Idempotency-Key that is sent again within 24 hours is answered as the first time, and not
-done again."""
+done again.
+
+A token acts for its organization. With the header `{ON_BEHALF_OF}`, which names a member by id, it acts as they may
+themselves: nobody gives what they may not, changes their own rights, or leaves the organization without an
+administrator."""
 
 
 @blueprint.get("/openapi.json")
@@ -89,7 +104,8 @@ def document() -> dict[str, Any]:
 
 def _tag(declared: Operation) -> str:
     words = [word for word in declared.path.split("/") if word and not word.startswith("<")]
-    return words[1] if len(words) > 1 and words[1] not in ("suspend", "resume") else words[0]
+    tag = words[1] if len(words) > 1 and words[1] not in ("suspend", "resume") else words[0]
+    return "imports" if tag.endswith(".csv") else tag
 
 
 def _described(declared: Operation) -> dict[str, Any]:
@@ -104,6 +120,8 @@ def _described(declared: Operation) -> dict[str, Any]:
     }
     if declared.body is not None:
         described["requestBody"] = {"required": True, "content": {MEDIA_TYPE: {"schema": declared.body}}}
+    if declared.takes_csv:
+        described["requestBody"] = {"required": True, "content": {CSV_MEDIA_TYPE: {"schema": _CSV}}}
     return described
 
 
@@ -118,7 +136,10 @@ def _parameters(declared: Operation) -> list[dict[str, Any]]:
         parameters.append(_header("If-Match", "The ETag that the change is made for; another answers 412."))
     if declared.versioned and declared.method == "GET":
         parameters.append(_header("If-None-Match", "An ETag; the same answers 304."))
-    if declared.method == "POST":
+    if declared.permission is not None:
+        needed = f"needs `{declared.permission}`" if declared.permission else "any who has access may"
+        parameters.append(_header(ON_BEHALF_OF, f"The id of the member who asks; {needed}."))
+    if declared.method == "POST" and not declared.takes_csv:
         key = _header("Idempotency-Key", "A key of the client's own for this one request.")
         key["schema"] |= {"minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"}
         parameters.append(key)
@@ -135,6 +156,9 @@ def _responses(declared: Operation) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if declared.answer is not None:
         done["content"] = {MEDIA_TYPE: {"schema": declared.answer}}
+    if declared.gives_csv:
+        done["content"] = {CSV_MEDIA_TYPE: {"schema": _CSV}}
+        headers["Content-Disposition"] = _text("A name for the file.")
     if declared.versioned and not (declared.status == 204 and declared.method == "DELETE"):
         headers["ETag"] = _text("The version of what is answered.")
     if declared.status == 201:
@@ -157,4 +181,5 @@ def _text(description: str) -> dict[str, Any]:
     return {"description": description, "schema": {"type": "string"}}
 
 
+_CSV = {"type": "string"}
 _PROBLEM = {"description": "An error.", "content": {PROBLEM_MEDIA_TYPE: {"schema": schemas.Problem()}}}

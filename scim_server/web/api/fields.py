@@ -74,6 +74,7 @@ class Limit(fields.Integer):
 # No control characters, of which U+0000 cannot be stored.
 _TEXT = r"^[^\x00-\x1f\x7f]+$"
 _NAME = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+_MAILBOX = r"^[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,189}$"
 ID_PATTERN = re.compile(r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
@@ -89,11 +90,22 @@ def name(description: str, **options: Any) -> fields.String:
     )
 
 
-def text(description: str, max_length: int = 1_000) -> fields.String:
+def text(description: str, max_length: int = 1_000, **options: Any) -> fields.String:
     """Return the field of a text in a query."""
     return fields.String(
         validate=[validate.Length(1, max_length), Pattern(_TEXT, error="must be text without control characters")],
         metadata={"description": description},
+        **options,
+    )
+
+
+def mailbox(description: str, **options: Any) -> fields.String:
+    """Return the field of an e-mail address."""
+    error = "must be an e-mail address, such as contact@example.com"
+    return fields.String(
+        validate=[validate.Length(3, 254), Pattern(_MAILBOX, error=error)],
+        metadata={"description": description},
+        **options,
     )
 
 

@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 import orjson
 from flask import Blueprint, Response, request
 from marshmallow import Schema, ValidationError
-from scim2_models import ConflictException, NotFoundException
+from scim2_models import ConflictException, ForbiddenException, NotFoundException
 
+from scim_server.actions.authority import require_permission
 from scim_server.actions.organizations import UnknownError
 from scim_server.actions.tokens import CredentialStateError
 from scim_server.protocol.errors import UnsupportedMediaTypeException
@@ -22,9 +23,10 @@ from scim_server.protocol.idempotency import Answer
 from scim_server.protocol.wire import read_object
 from scim_server.store.clients import AssertionTakenError
 from scim_server.store.connections import ConnectionNameTakenError
+from scim_server.store.members import get_member
 from scim_server.store.organizations import Organization, SlugTakenError
 from scim_server.store.session import Credentials, Platform, Tenant, begin, begin_platform, transact
-from scim_server.web.api.access import enter
+from scim_server.web.api.access import check_id, enter
 from scim_server.web.api.idempotency import HEADER, Claimed, answer_once
 from scim_server.web.authentication import require_scope
 from scim_server.web.problems import API_PREFIX, BadFieldsException, pointers
@@ -33,6 +35,12 @@ from scim_server.web.site import current_site
 
 T = TypeVar("T")
 MEDIA_TYPE = "application/json"
+CSV_MEDIA_TYPE = "text/csv"
+ON_BEHALF_OF = "On-Behalf-Of"
+"""The header that names the member for whom the portal's back end asks."""
+
+ANY_MEMBER = ""
+"""The permission of an operation that every member with access may ask for."""
 
 blueprint = Blueprint("api", __name__, template_folder="templates")
 
@@ -42,7 +50,10 @@ class Operation:
     """What an operation takes and answers; ``path`` is that of Flask, below ``/api/v1``.
 
     ``versioned`` says that its answer has an ETag, and a change takes If-Match. ``deleting`` says that it also works
-    in an organization that is being deleted.
+    in an organization that is being deleted. ``permission`` is what a member needs on whose behalf it is asked for,
+    None where none may, ``ANY_MEMBER`` where each may who has access; with ``own``, anybody may who is the member that
+    the path names. ``takes_csv`` leaves the body to the view, which reads it piece by piece; with
+    ``gives_csv``, the content of its reply are the pieces of a file.
     """
 
     name: str
@@ -56,6 +67,10 @@ class Operation:
     status: int
     versioned: bool
     deleting: bool
+    permission: str | None
+    own: bool
+    takes_csv: bool
+    gives_csv: bool
 
 
 OPERATIONS: list[Operation] = []
@@ -126,6 +141,10 @@ def operation(
     status: int = 200,
     versioned: bool = False,
     deleting: bool = False,
+    permission: str | None = None,
+    own: bool = False,
+    takes_csv: bool = False,
+    gives_csv: bool = False,
 ) -> Callable[[View], View]:
     """Serve a view as an operation; its docstring is the operation's text in the documentation."""
 
@@ -143,6 +162,10 @@ def operation(
             status,
             versioned,
             deleting,
+            permission,
+            own,
+            takes_csv,
+            gives_csv,
         )
         OPERATIONS.append(declared)
         blueprint.add_url_rule(path, view.__name__, partial(_serve, declared, view), methods=[method])
@@ -152,7 +175,7 @@ def operation(
 
 
 def _serve(declared: Operation, view: View, **arguments: str) -> Response:
-    call = _allowed(declared, arguments.pop("organization", None))
+    call = _allowed(declared, arguments.pop("organization", None), arguments.get("member"))
     raw = read_body_bytes() if declared.body is not None else b""
 
     def answer(claimed: Claimed | None) -> Answer:
@@ -168,14 +191,36 @@ def _serve(declared: Operation, view: View, **arguments: str) -> Response:
         except (CredentialStateError, AssertionTakenError) as exc:
             raise ConflictException(detail=str(exc)) from exc
 
+    if declared.gives_csv:
+        return _file(view(replace(call, query=_read_query(declared.query)), **arguments))
+    if declared.takes_csv:
+        _check_upload()
     if declared.method == "POST" and HEADER in request.headers:
         answered = answer_once(call.credentials, raw, answer)
     else:
         answered = answer(None)
     response = Response(answered.body, answered.status, answered.headers)
+    if not answered.body:
+        response.headers.pop("Content-Type", None)  # It is not the HTML that Flask supposes.
     if declared.method == "GET":
         response.make_conditional(request.environ)
     return response
+
+
+def _file(reply: Reply) -> Response:
+    """Return a file that goes out piece by piece, as a download."""
+    headers = {"Content-Disposition": f'attachment; filename="{request.path.rpartition("/")[2]}"'}
+    return Response(reply.content, headers=headers, content_type=f"{CSV_MEDIA_TYPE}; charset=utf-8")
+
+
+def _check_upload() -> None:
+    """Refuse an upload that is no file, before it is read."""
+    if current_request().mimetype != CSV_MEDIA_TYPE:
+        raise UnsupportedMediaTypeException(detail=f"send the file itself as the body, as {CSV_MEDIA_TYPE}")
+    if HEADER in request.headers:
+        # NB: the key stands for a body that is read first, and this one is not held. An upload changes nobody.
+        detail = "is not taken with an upload, which changes nobody: send it again without"
+        raise BadFieldsException([{"header": HEADER, "detail": detail}])
 
 
 @contextmanager
@@ -193,13 +238,35 @@ def _taken(pointer: str, error: ValueError) -> BadFieldsException:
     return taken
 
 
-def _allowed(declared: Operation, named: str | None) -> Call:
+def _allowed(declared: Operation, named: str | None, member_id: str | None) -> Call:
     """Return the call of a request that its token allows: what is in another organization is not there at all."""
     credentials, organization = current_request().credentials, None
     if named is not None:
         organization, credentials = enter(named, deleting=declared.deleting)
     require_scope(declared.scope)
+    if organization is not None and ON_BEHALF_OF in request.headers:
+        credentials = _on_behalf(declared, organization, credentials, member_id)
     return Call(declared, credentials, organization, {}, {}, request.headers.get("If-Match"))
+
+
+def _on_behalf(
+    declared: Operation, organization: Organization, credentials: Credentials, member_id: str | None
+) -> Credentials:
+    """Return the credentials of the member for whom the portal asks, who may do no more than they may themselves.
+
+    :raises ForbiddenException: When the operation is none for members, or they lack its permission, or have no access.
+    """
+    acting = check_id("member", request.headers[ON_BEHALF_OF])
+    if declared.permission is None:
+        raise ForbiddenException(detail=f"this is done for the organization, not by its members: omit {ON_BEHALF_OF}")
+    actor = replace(credentials.actor, kind="member", id=acting)
+    acts = replace(credentials, actor=actor)
+    with begin(current_site().store, acts, write=False) as tenant:
+        if get_member(tenant, acting).state != "active":
+            raise ForbiddenException(detail="the member has no access")
+        if declared.permission != ANY_MEMBER and not (declared.own and member_id == acting):
+            require_permission(tenant, organization, declared.permission)
+    return acts
 
 
 def _read_query(schema: Schema) -> Mapping[str, Any]:

@@ -78,7 +78,7 @@ def get_organization(call: Call) -> Reply:
     versioned=True,
 )
 def change_an_organization(call: Call) -> Reply:
-    """Change the name, the time zone or the language of an organization."""
+    """Change the name, the time zone, the language or the contact of an organization."""
     return call.write(lambda tenant: _reply(change_organization(tenant, call.body, call.if_match)))
 
 

@@ -1,9 +1,11 @@
 """What the API takes and answers, as marshmallow schemas: the documentation is made of these."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from scim_server.actions.organizations import LANGUAGES
-from scim_server.actions.resources import MAX_PASSWORD_LENGTH
+from scim_server.protocol.portals import DEFAULT_PORTAL
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE
 from scim_server.web.api.fields import (
@@ -13,14 +15,12 @@ from scim_server.web.api.fields import (
     Moment,
     choice,
     identifier,
+    mailbox,
     name,
     slug,
     text,
     time_zone,
 )
-
-MAX_MEMBERS = 1_000
-"""How many members one request adds."""
 
 
 class PageQuery(Body):
@@ -36,6 +36,15 @@ class PageOf(Body):
     next_cursor = fields.String(allow_none=True, required=True, metadata={"description": "null on the last page."})
 
 
+def _portal(**options: Any) -> fields.String:
+    return fields.String(
+        validate=validate.Length(1, 100), metadata={"description": "The name of its portal profile."}, **options
+    )
+
+
+_CONTACT = "A mailbox that members are shown in place of the addresses of their administrators."
+
+
 class Organization(Body):
     """An organization, the customer of the portal."""
 
@@ -49,6 +58,11 @@ class Organization(Body):
     )
     time_zone = time_zone(required=True)
     language = choice("The language of texts to its people.", *LANGUAGES, required=True)
+    portal = fields.String(required=True, metadata={"description": "The name of its portal profile."})
+    deputy_id = identifier(
+        "The member who has the administrator's seat while no administrator has access.", required=True, allow_none=True
+    )
+    contact_email = mailbox(_CONTACT, required=True, allow_none=True)
     created_at = Moment(required=True)
 
 
@@ -59,6 +73,7 @@ class NewOrganization(Body):
     name = name("What people read.", required=True)
     time_zone = time_zone(load_default="UTC")
     language = choice("The language of texts to its people.", *LANGUAGES, load_default="en")
+    portal = _portal(load_default=DEFAULT_PORTAL)
 
 
 class OrganizationChanges(Body):
@@ -67,6 +82,7 @@ class OrganizationChanges(Body):
     name = name("What people read.")
     time_zone = time_zone()
     language = choice("The language of texts to its people.", *LANGUAGES)
+    contact_email = mailbox(f"{_CONTACT} null for none.", allow_none=True)
 
 
 class Confirmation(Body):
@@ -143,119 +159,6 @@ class Health(Body):
         fields.Nested(Hour()),
         required=True,
         metadata={"description": "Hours with requests, newest first: those of the last 30 days."},
-    )
-
-
-class ResourceQuery(PageQuery):
-    """Which users or groups are listed, in the order of their ids."""
-
-    filter = text('A filter of SCIM (RFC 7644 §3.4.2.2), such as `userName sw "a"`.')
-    search = text("A text that a name or an address holds, compared without case.")
-
-
-_ATTRIBUTES = "The attributes that the SCIM schemas declare, extensions under their URNs (RFC 7643 §4)."
-
-
-class Resource(Body):
-    """What users and groups have in common.
-
-    Who created and changed it last is the id of a connection, or else that of a token or an operator's name.
-    """
-
-    id = identifier("Given by the server.", required=True)
-    attributes = fields.Dict(keys=fields.String(), required=True, metadata={"description": _ATTRIBUTES})
-    created_at = Moment(required=True)
-    modified_at = Moment(required=True)
-    created_by = fields.String(allow_none=True, required=True)
-    changed_by = fields.String(allow_none=True, required=True)
-    managed_by = fields.String(
-        allow_none=True, required=True, metadata={"description": "The id of the connection that provisions it."}
-    )
-
-
-class GroupOfUser(Body):
-    """A group that a user is in, directly or through another group."""
-
-    id = identifier("That of the group.", required=True)
-    display = fields.String(required=True)
-    direct = Flag(required=True)
-
-
-class User(Resource):
-    """A user as the members of the organization see them."""
-
-    active = Flag(required=True, metadata={"description": "Whether they have access."})
-    groups = fields.List(fields.Nested(GroupOfUser()), required=True)
-
-
-class Group(Resource):
-    """A group; its members are listed by themselves."""
-
-
-class Users(PageOf):
-    """Users in the order of their ids."""
-
-    items = fields.List(fields.Nested(User()), required=True)
-    total = fields.Integer(required=True, metadata={"description": "How many there are on all pages."})
-
-
-class Groups(PageOf):
-    """Groups in the order of their ids."""
-
-    items = fields.List(fields.Nested(Group()), required=True)
-    total = fields.Integer(required=True, metadata={"description": "How many there are on all pages."})
-
-
-_PASSWORD = {"description": "Kept as a digest, and never shown."}
-
-
-class NewGroup(Body):
-    """A group to create."""
-
-    attributes = fields.Dict(keys=fields.String(), required=True, metadata={"description": _ATTRIBUTES})
-
-
-class NewUser(NewGroup):
-    """A user to create."""
-
-    active = Flag(load_default=True)
-    password = fields.String(validate=validate.Length(1, MAX_PASSWORD_LENGTH), load_only=True, metadata=_PASSWORD)
-
-
-class GroupChanges(Body):
-    """What is to change of a group: an attribute is replaced, or removed by null; what is left out stays."""
-
-    attributes = fields.Dict(keys=fields.String(), metadata={"description": _ATTRIBUTES})
-
-
-class UserChanges(GroupChanges):
-    """What is to change of a user: an attribute is replaced, or removed by null; what is left out stays."""
-
-    active = Flag(metadata={"description": "false ends their access and keeps their record."})
-    password = fields.String(
-        validate=validate.Length(1, MAX_PASSWORD_LENGTH), allow_none=True, load_only=True, metadata=_PASSWORD
-    )
-
-
-class Member(Body):
-    """A member of a group."""
-
-    id = identifier("That of the user or group.", required=True)
-    type = fields.String(required=True, metadata={"description": "User or Group."})
-    display = fields.String(allow_none=True, required=True)
-
-
-class Members(PageOf):
-    """Members in the order of their ids."""
-
-    items = fields.List(fields.Nested(Member()), required=True)
-
-
-class NewMembers(Body):
-    """Members to add; who is one already stays one."""
-
-    members = fields.List(
-        identifier("That of a user or group."), required=True, validate=validate.Length(1, MAX_MEMBERS)
     )
 
 

@@ -36,32 +36,32 @@ def told(answer: TestResponse) -> tuple[object, ...]:
 
 def test_a_replay_is_answered_as_the_first_time(members: ApiClient) -> None:
     """Status, body, Location and ETag are the first ones, whatever has happened since; one user was made."""
-    first = members.post("users", body_of("ada"), Idempotency_Key="one")
-    members.patch(f"users/{first.get_json()['id']}", {"active": False})
-    again = members.post("users", body_of("ada"), Idempotency_Key="one")
+    first = members.post("members", body_of("ada"), Idempotency_Key="one")
+    members.patch(f"members/{first.get_json()['id']}", {"active": False})
+    again = members.post("members", body_of("ada"), Idempotency_Key="one")
     assert told(again) == told(first)
     assert first.status_code == 201
-    assert members.read("users")["total"] == 1
+    assert members.read("members")["total"] == 1
 
 
 def test_an_error_is_replayed_too(members: ApiClient) -> None:
     """It is the answer to that request; a new key is a new request."""
-    first = members.post("users", {}, Idempotency_Key="one")
-    again = members.post("users", {}, Idempotency_Key="one")
+    first = members.post("members", {}, Idempotency_Key="one")
+    again = members.post("members", {}, Idempotency_Key="one")
     assert told(again) == told(first)
     assert list(errors_of(again)) == ["/attributes"]
-    assert members.post("users", body_of("ada"), Idempotency_Key="two").status_code == 201
+    assert members.post("members", body_of("ada"), Idempotency_Key="two").status_code == 201
 
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("users", body_of("grace")), ("groups", {"attributes": {"displayName": "ada"}})],
+    [("members", body_of("grace")), ("groups", {"attributes": {"displayName": "ada"}})],
 )
 def test_another_request_with_the_key_is_refused(members: ApiClient, path: str, body: object) -> None:
     """422 for another payload and for another path; nothing is made."""
-    members.post("users", body_of("ada"), Idempotency_Key="one")
+    members.post("members", body_of("ada"), Idempotency_Key="one")
     problem_of(members.post(path, body, Idempotency_Key="one"), 422)
-    assert (members.read("users")["total"], members.read("groups")["total"]) == (1, 0)
+    assert (members.read("members")["total"], members.read("groups?kind=team")["total"]) == (1, 0)
 
 
 def test_a_key_belongs_to_its_token_and_its_organization(app: Flask, operator: ApiClient) -> None:
@@ -69,11 +69,11 @@ def test_a_key_belongs_to_its_token_and_its_organization(app: Flask, operator: A
     others = [api_client(app, "members:write") for _ in range(2)]
     same = api_client(app, "members:write", organization=others[0].organization)
     ids = {
-        client.post("users", body_of(name), Idempotency_Key="one").get_json()["id"]
+        client.post("members", body_of(name), Idempotency_Key="one").get_json()["id"]
         for client, name in ((others[0], "ada"), (others[1], "ada"), (same, "grace"))
     }
     for client in others:
-        place = f"/organizations/{client.organization.slug}/users"
+        place = f"/organizations/{client.organization.slug}/members"
         ids.add(operator.post(place, body_of("alan"), Idempotency_Key="one").get_json()["id"])
     assert len(ids) == 5
 
@@ -81,14 +81,14 @@ def test_a_key_belongs_to_its_token_and_its_organization(app: Flask, operator: A
 @pytest.mark.parametrize("key", ["", "a b", "é", "x" * 256])
 def test_a_key_is_short_and_visible(members: ApiClient, key: str) -> None:
     """Any other is refused, and the header is named."""
-    answer = members.post("users", body_of("ada"), Idempotency_Key=key)
+    answer = members.post("members", body_of("ada"), Idempotency_Key=key)
     assert list(errors_of(answer)) == ["Idempotency-Key"]
-    assert members.read("users")["total"] == 0
+    assert members.read("members")["total"] == 0
 
 
 def test_nothing_that_was_sent_or_answered_can_be_read_in_the_database(app: Flask, members: ApiClient) -> None:
     """Neither the key, nor the request, nor the answer."""
-    members.post("users", body_of("hypatia"), Idempotency_Key="a-key-of-mine")
+    members.post("members", body_of("hypatia"), Idempotency_Key="a-key-of-mine")
     with begin_platform(site_of(app).store, write=False) as platform:
         rows = platform.db.execute(
             select(idempotency_keys).where(idempotency_keys.c.org_id == members.organization.id)
@@ -106,7 +106,7 @@ def test_of_many_at_once_one_is_done(app: Flask, members: ApiClient) -> None:
     def send() -> None:
         client = ApiClient(app.test_client(), members.organization, members.token)
         barrier.wait()
-        answers.append(client.post("users", body_of("ada"), Idempotency_Key="one"))
+        answers.append(client.post("members", body_of("ada"), Idempotency_Key="one"))
 
     threads = [threading.Thread(target=send) for _ in range(at_once)]
     for each in threads:
@@ -116,8 +116,8 @@ def test_of_many_at_once_one_is_done(app: Flask, members: ApiClient) -> None:
     assert {answer.status_code for answer in answers} <= {201, 409}
     done = {told(answer) for answer in answers if answer.status_code == 201}
     assert len(done) == 1
-    assert members.read("users")["total"] == 1
-    assert told(members.post("users", body_of("ada"), Idempotency_Key="one")) in done
+    assert members.read("members")["total"] == 1
+    assert told(members.post("members", body_of("ada"), Idempotency_Key="one")) in done
 
 
 def test_a_request_that_a_crash_ended_can_be_sent_again(
@@ -130,15 +130,15 @@ def test_a_request_that_a_crash_ended_can_be_sent_again(
         raise SystemExit
 
     with monkeypatch.context() as patched:
-        patched.setattr("scim_server.web.api.resources.create", crash)
+        patched.setattr("scim_server.web.api.members.create_member", crash)
         with pytest.raises(SystemExit):
-            members.post("users", body_of("ada"), Idempotency_Key="one")
-    problem_of(members.post("users", body_of("ada"), Idempotency_Key="one"), 409)
-    assert members.read("users")["total"] == 0
+            members.post("members", body_of("ada"), Idempotency_Key="one")
+    problem_of(members.post("members", body_of("ada"), Idempotency_Key="one"), 409)
+    assert members.read("members")["total"] == 0
     try:
         set_clock(app, lambda: utc_now() + LEASE)
-        problem_of(members.post("users", body_of("grace"), Idempotency_Key="one"), 422)
-        answers = [members.post("users", body_of("ada"), Idempotency_Key="one") for _ in range(2)]
+        problem_of(members.post("members", body_of("grace"), Idempotency_Key="one"), 422)
+        answers = [members.post("members", body_of("ada"), Idempotency_Key="one") for _ in range(2)]
     finally:
         set_clock(app, store.clock)
     assert answers[0].status_code == 201
@@ -154,9 +154,9 @@ def test_what_outlives_its_lease_is_undone(app: Flask, members: ApiClient, monke
             platform.db.execute(again.values(leased_until=utc_now() + 2 * LEASE))
         return prepare(*arguments)
 
-    monkeypatch.setattr("scim_server.web.api.resources.prepare", slow)
-    problem_of(members.post("users", body_of("ada"), Idempotency_Key="one"), 409)
-    assert members.read("users")["total"] == 0
+    monkeypatch.setattr("scim_server.web.api.members.prepare", slow)
+    problem_of(members.post("members", body_of("ada"), Idempotency_Key="one"), 409)
+    assert members.read("members")["total"] == 0
 
 
 def test_after_a_failure_of_the_server_it_can_be_sent_again_at_once(
@@ -168,9 +168,9 @@ def test_after_a_failure_of_the_server_it_can_be_sent_again_at_once(
         raise UnavailableException
 
     with monkeypatch.context() as patched:
-        patched.setattr("scim_server.web.api.resources.create", fail)
-        problem_of(members.post("users", body_of("ada"), Idempotency_Key="one"), 503)
-    assert members.post("users", body_of("ada"), Idempotency_Key="one").status_code == 201
+        patched.setattr("scim_server.web.api.members.create_member", fail)
+        problem_of(members.post("members", body_of("ada"), Idempotency_Key="one"), 503)
+    assert members.post("members", body_of("ada"), Idempotency_Key="one").status_code == 201
 
 
 def test_a_key_is_forgotten_after_a_day(app: Flask, members: ApiClient) -> None:
@@ -193,7 +193,7 @@ def test_a_key_is_forgotten_after_a_day(app: Flask, members: ApiClient) -> None:
 
 def test_only_a_post_has_a_key(members: ApiClient) -> None:
     """Other methods may be repeated anyway: the header is as one that is not there."""
-    user = members.made("users", body_of("ada"))["id"]
+    user = members.made("members", body_of("ada"))["id"]
     for active in (False, True):
-        answer = members.patch(f"users/{user}", {"active": active}, Idempotency_Key="one")
+        answer = members.patch(f"members/{user}", {"active": active}, Idempotency_Key="one")
         assert answer.get_json()["active"] is active

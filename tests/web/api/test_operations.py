@@ -16,11 +16,11 @@ from tests.serving import Served
         ("GET", "/nothing", 404),
         ("GET", "/organizations/no-such-one", 404),
         ("GET", "/organizations/%00", 404),
-        ("GET", f"users/{NOBODY}", 404),
-        ("GET", "users/%00", 404),
-        ("PUT", "users", 405),
+        ("GET", f"members/{NOBODY}", 404),
+        ("GET", "members/%00", 404),
+        ("PUT", "members", 405),
         ("GET", "//organizations", 404),
-        ("POST", "users", 415),
+        ("POST", "members", 415),
     ],
 )
 def test_every_error_is_a_problem(admin: ApiClient, method: str, path: str, status: int) -> None:

@@ -20,6 +20,9 @@ def test_an_organization_is_made_with_what_is_left_out_by_default(operator: ApiC
         "status": "active",
         "time_zone": "UTC",
         "language": "en",
+        "portal": "delegated",
+        "deputy_id": None,
+        "contact_email": None,
         **{name: answer.get_json()[name] for name in ("id", "created_at")},
     }
     place = answer.headers["Location"].partition("/api/v1")[2]
@@ -142,7 +145,7 @@ def test_a_deletion_leaves_nothing(app: Flask, operator: ApiClient, admin: ApiCl
     a_second_later(site_of(app).store)
     assert scim.get("/Users").status_code == 401
     operator.made("/organizations", {"slug": slug, "name": "again"})
-    assert operator.read(f"{place}/users")["total"] == 0
+    assert operator.read(f"{place}/members")["total"] == 0
     assert operator.read("")["status"] == "active"
 
 
@@ -161,7 +164,7 @@ def test_a_large_deletion_goes_on_where_it_stopped(
     assert answers[0].get_json()["status"] == operator.read(place)["status"] == "deleting"
     a_second_later(site_of(app).store)
     assert (scim.get("/Users").status_code, admin.get("").status_code) == (401, 401)
-    problem_of(operator.get(f"{place}/users"), 409)
+    problem_of(operator.get(f"{place}/members"), 409)
     problem_of(operator.post(f"{place}/resume"), 409)
     problem_of(operator.patch(place, {"name": "saved"}), 409)
     while answers[-1].status_code == 202:

@@ -23,7 +23,7 @@ def scim(app: Flask, members: ApiClient) -> Client:
 
 def new_user(client: ApiClient, user_name: str | None = None, **attributes: object) -> str:
     """Create a user and return their id."""
-    made = client.made("users", {"attributes": {"userName": user_name or unique("user"), **attributes}})
+    made = client.made("members", {"attributes": {"userName": user_name or unique("user"), **attributes}})
     return str(made["id"])
 
 
@@ -33,7 +33,7 @@ def test_a_user_is_made_read_changed_and_deleted(members: ApiClient, scim: Clien
         "attributes": {"userName": "ada", "title": "Countess", ENTERPRISE_URN: {"department": "Engines"}},
         "password": "correct horse",
     }
-    answer = members.post("users", body)
+    answer = members.post("members", body)
     made = answer.get_json()
     assert made["attributes"] == body["attributes"]
     place = answer.headers["Location"].partition("/api/v1")[2]
@@ -58,38 +58,38 @@ def test_each_resource_says_who_wrote_it(members: ApiClient, scim: Client) -> No
     pushed, own = scim.new_user(), new_user(members)
     authors = ("created_by", "changed_by", "managed_by")
     connection, token = scim.connection.id, members.organization.prove(members.token).actor.id
-    assert [members.read(f"users/{pushed}")[name] for name in authors] == [connection, connection, connection]
-    assert [members.read(f"users/{own}")[name] for name in authors] == [token, token, None]
-    members.patch(f"users/{pushed}", {"attributes": {"title": "x"}})
-    assert [members.read(f"users/{pushed}")[name] for name in authors] == [connection, token, connection]
-    listed = {each["id"]: [each[name] for name in authors] for each in members.read("users")["items"]}
+    assert [members.read(f"members/{pushed}")[name] for name in authors] == [connection, connection, connection]
+    assert [members.read(f"members/{own}")[name] for name in authors] == [token, token, None]
+    members.patch(f"members/{pushed}", {"attributes": {"title": "x"}})
+    assert [members.read(f"members/{pushed}")[name] for name in authors] == [connection, token, connection]
+    listed = {each["id"]: [each[name] for name in authors] for each in members.read("members")["items"]}
     assert listed == {pushed: [connection, token, connection], own: [token, token, None]}
 
 
 def test_users_are_walked_filtered_and_searched(members: ApiClient) -> None:
     """Each is met once; a filter is SCIM's; a search looks at names and addresses."""
     ids = [new_user(members, f"{name}@example.com", displayName=name) for name in ("Émile", "ada", "grace")]
-    assert [each["id"] for each in members.walk("users")] == ids
-    assert [each["id"] for each in members.walk('users?filter=userName sw "a"')] == ids[1:2]
-    assert [each["id"] for each in members.walk("users?search=EXAMPLE")] == ids
-    assert [each["id"] for each in members.walk("users?search=émi")] == ids[:1]
-    assert members.read('users?search=a&filter=displayName eq "grace"')["total"] == 1
-    assert members.read('users?search=") or (userName pr')["total"] == 0
+    assert [each["id"] for each in members.walk("members")] == ids
+    assert [each["id"] for each in members.walk('members?filter=userName sw "a"')] == ids[1:2]
+    assert [each["id"] for each in members.walk("members?search=EXAMPLE")] == ids
+    assert [each["id"] for each in members.walk("members?search=émi")] == ids[:1]
+    assert members.read('members?search=a&filter=displayName eq "grace"')["total"] == 1
+    assert members.read('members?search=") or (userName pr')["total"] == 0
 
 
 def test_a_list_is_narrowed_by_what_can_be_read_only(members: ApiClient) -> None:
     """A parameter that is unknown, wrong or given twice is named, and so is a cursor of another list."""
-    assert list(errors_of(members.get("users?filter=nothing"))) == ["filter"]
-    assert list(errors_of(members.get("users?limit=0"))) == ["limit"]
-    assert list(errors_of(members.get("users?limit=1_0&colour=red"))) == ["limit", "colour"]
-    assert "limit" in errors_of(members.get("users?limit=1&limit=2"))
-    assert list(errors_of(members.get("users?cursor=forged"))) == ["cursor"]
+    assert list(errors_of(members.get("members?filter=nothing"))) == ["filter"]
+    assert list(errors_of(members.get("members?limit=0"))) == ["limit"]
+    assert list(errors_of(members.get("members?limit=1_0&colour=red"))) == ["limit", "colour"]
+    assert "limit" in errors_of(members.get("members?limit=1&limit=2"))
+    assert list(errors_of(members.get("members?cursor=forged"))) == ["cursor"]
     for _ in range(2):
         new_user(members)
         members.made("groups", {"attributes": {"displayName": unique("group")}})
-    cursor = members.read("users?limit=1")["next_cursor"]
-    assert members.get(f"users?limit=1&cursor={cursor}").status_code == 200
-    for path in (f"groups?limit=1&cursor={cursor}", f"users?limit=1&search=u&cursor={cursor}"):
+    cursor = members.read("members?limit=1")["next_cursor"]
+    assert members.get(f"members?limit=1&cursor={cursor}").status_code == 200
+    for path in (f"groups?limit=1&cursor={cursor}", f"members?limit=1&search=u&cursor={cursor}"):
         assert list(errors_of(members.get(path))) == ["cursor"]
 
 
@@ -116,42 +116,46 @@ def test_a_list_is_narrowed_by_what_can_be_read_only(members: ApiClient) -> None
 )
 def test_each_bad_attribute_is_pointed_at(members: ApiClient, body: object, pointer: str) -> None:
     """What SCIM says of an attribute points at it, and nobody is made."""
-    assert list(errors_of(members.post("users", body))) == [pointer]
-    assert members.read("users")["total"] == 0
+    assert list(errors_of(members.post("members", body))) == [pointer]
+    assert members.read("members")["total"] == 0
 
 
 def test_a_user_name_is_taken_once(members: ApiClient, scim: Client) -> None:
     """Whoever made the other one; the conflict points at the userName."""
     scim.new_user("ada")
-    assert list(errors_of(members.post("users", {"attributes": {"userName": "ADA"}}), 409)) == ["/attributes/userName"]
+    assert list(errors_of(members.post("members", {"attributes": {"userName": "ADA"}}), 409)) == [
+        "/attributes/userName"
+    ]
     other = new_user(members)
-    answer = members.patch(f"users/{other}", {"attributes": {"userName": "Ada"}})
+    answer = members.patch(f"members/{other}", {"attributes": {"userName": "Ada"}})
     assert list(errors_of(answer, 409)) == ["/attributes/userName"]
 
 
 def test_a_change_of_nothing_keeps_the_version(members: ApiClient) -> None:
     """So does one that repeats what is there."""
     user = new_user(members, "ada")
-    first = members.get(f"users/{user}").headers["ETag"]
+    first = members.get(f"members/{user}").headers["ETag"]
     bodies: list[dict[str, object]] = [{}, {"attributes": {}}, {"active": True}, {"attributes": {"userName": "ada"}}]
     for body in bodies:
-        assert members.patch(f"users/{user}", body).headers["ETag"] == first
+        assert members.patch(f"members/{user}", body).headers["ETag"] == first
 
 
 def test_groups_of_every_connection_are_seen(members: ApiClient, scim: Client) -> None:
-    """Members see all groups, each connection those it made; a user shows them all."""
-    user, pushed = scim.new_user(), scim.new_group("pushed")
+    """Members see all groups, each connection those it made and fills; a user shows them all."""
+    user = scim.new_user()
+    pushed = scim.new_group("pushed", [user])
     own = members.made("groups", {"attributes": {"displayName": "own"}})["id"]
-    for group in (pushed, own):
-        assert members.post(f"groups/{group}/members", {"members": [user, user]}).status_code == 204
-    assert {each["id"] for each in members.read("groups")["items"]} == {pushed, own}
-    assert {each["id"] for each in members.read(f"users/{user}")["groups"]} == {pushed, own}
+    assert members.post(f"groups/{own}/members", {"members": [user, user]}).status_code == 204
+    refused = members.post(f"groups/{pushed}/members", {"members": [user]})
+    assert "a connection fills this group" in problem_of(refused, 409)["detail"]
+    assert {each["id"] for each in members.read("groups?kind=team")["items"]} == {pushed, own}
+    assert {each["id"] for each in members.read(f"members/{user}")["groups"]} == {pushed, own}
     assert set(scim.groups(user)) == {pushed}
     assert members.read(f"groups/{pushed}")["managed_by"] == scim.connection.id
     assert members.patch(f"groups/{pushed}", {"attributes": {"displayName": "new"}}).status_code == 200
     assert scim.read(f"/Groups/{pushed}")["displayName"] == "new"
     assert members.delete(f"groups/{own}").status_code == 204
-    assert {each["id"] for each in members.read("groups")["items"]} == {pushed}
+    assert {each["id"] for each in members.read("groups?kind=team")["items"]} == {pushed}
 
 
 def test_members_are_added_walked_and_removed(members: ApiClient) -> None:
@@ -179,9 +183,9 @@ def test_reading_is_not_writing(app: Flask, members: ApiClient) -> None:
     reader, writer, scim = (
         api_client(app, scope, organization=own) for scope in ("members:read", "members:write", "scim")
     )
-    assert (reader.get(f"users/{user}").status_code, scim.get(f"users/{user}").status_code) == (200, 403)
-    assert (writer.get(f"users/{user}").status_code, writer.patch(f"users/{user}", {}).status_code) == (403, 200)
+    assert (reader.get(f"members/{user}").status_code, scim.get(f"members/{user}").status_code) == (200, 403)
+    assert (writer.get(f"members/{user}").status_code, writer.patch(f"members/{user}", {}).status_code) == (403, 200)
     for client in (reader, scim):
-        assert client.post("users", {"attributes": {"userName": "x"}}).status_code == 403
-        assert client.delete(f"users/{user}").status_code == 403
-    assert writer.delete(f"users/{user}").status_code == 204
+        assert client.post("members", {"attributes": {"userName": "x"}}).status_code == 403
+        assert client.delete(f"members/{user}").status_code == 403
+    assert writer.delete(f"members/{user}").status_code == 204

@@ -14,7 +14,8 @@ from schemathesis.generation.case import Case
 from scim_server.web.api.documentation import document
 from tests.api import ApiClient, api_client
 from tests.databases import only_postgresql
-from tests.directory import new_client
+from tests.directory import NOBODY, new_client
+from tests.member_files import filled_import
 from tests.web.oauth.clients import register
 
 # On SQLite it takes as long again, and finds the same.
@@ -59,8 +60,10 @@ def target(app: Flask) -> Target:
         "user": user,
         "group": scim.new_group(members=[user]),
         "member": user,
+        "session": NOBODY,
         "token": scim.credentials.actor.id,
         "client": register(admin.organization).id,
+        "import_id": filled_import(admin.organization),
     }
     return Target(api_client(app, "operator"), names)
 

@@ -32,7 +32,7 @@ def test_the_trail_is_walked_newest_first(admin: ApiClient, scim: Client) -> Non
 def test_the_trail_is_narrowed_by_resource_actor_and_action(admin: ApiClient, scim: Client) -> None:
     """By one of them or several at once."""
     first, second = scim.new_user(), scim.new_user()
-    admin.patch(f"users/{first}", {"active": False})
+    admin.patch(f"members/{first}", {"active": False})
     token = admin.organization.prove(admin.token).actor.id
 
     def found(query: str) -> list[tuple[str, str]]:
@@ -72,7 +72,7 @@ def test_statistics_count_what_there_is(admin: ApiClient, scim: Client) -> None:
     admin.organization.token("unused")
     statistics = admin.read("statistics")
     assert statistics["users"] == {"active": 2, "inactive": 1}
-    assert statistics["groups"] == 1
+    assert statistics["groups"] == 2  # With the role of the portal.
     used, unused = statistics["connections"]
     # The token of SCIM and one more; that of the administrator belongs to no connection.
     assert (used["name"], used["live_tokens"], used["last_used_at"] is not None) == ("default", 2, True)

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from scim_server.actions.portals import MEMBER_GROUP_URN
 from scim_server.protocol.bulk import BULK_REQUEST_URN, BULK_RESPONSE_URN
 from scim_server.protocol.catalog import GROUP_URN, USER_URN
+from scim_server.protocol.member_dates import MEMBER_USER_URN
 from scim_server.protocol.patch import PATCH_OP_URN
 from scim_server.protocol.queries import SEARCH_REQUEST_URN
 from scim_server.protocol.replies import LIST_RESPONSE_URN
@@ -126,7 +128,7 @@ def test_resource_types_name_schemas_that_are_there(client: Client) -> None:
     types = client.read("/ResourceTypes")["Resources"]
     named = {each["schema"] for each in types}
     named |= {extension["schema"] for each in types for extension in each.get("schemaExtensions", ())}
-    assert named == {USER_URN, GROUP_URN, ENTERPRISE} == set(schemas)
+    assert named == {USER_URN, GROUP_URN, ENTERPRISE, MEMBER_USER_URN, MEMBER_GROUP_URN} == set(schemas)
     for each in types:
         assert each["meta"]["location"].endswith(f"/ResourceTypes/{each['id']}")
         assert client.get(each["endpoint"]).status_code == 200

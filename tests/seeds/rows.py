@@ -1,0 +1,63 @@
+"""Which tests hold which rule of the five portals, as docs/portals.md shows it; run as a module, this writes it there.
+
+The docstring of a test begins with the numbers of its rules: ``4.7, 4.8: ...``.
+"""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "portals.md"
+IN_THE_CONSOLE = {"1.7", "2.16", "3.2"}
+"""The rules that are about nothing but pages."""
+
+_MODULES = {
+    "1": "test_delegated.py",
+    "2": "test_customer_groups.py",
+    "3": "test_contacts.py",
+    "4": "test_assigned_orders.py",
+    "5": "test_archive.py",
+}
+_NUMBERS = re.compile(r"(\d\.\d+(?:, \d\.\d+)*): ")
+_ROW = re.compile(r"^\| (\d\.\d+) \| (.+?) \|.*\|$", re.MULTILINE)
+
+
+@cache
+def documented(module: str) -> dict[str, str]:
+    """Return the tests of a module with their docstrings, in their order."""
+    tree = ast.parse(Path(__file__).with_name(module).read_text(encoding="utf-8"))
+    tests = [each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")]
+    return {each.name: ast.get_docstring(each) or "" for each in tests}
+
+
+def numbers_of(docstring: str) -> list[str]:
+    """Return the numbers of the rules that a docstring begins with."""
+    found = _NUMBERS.match(docstring)
+    return found[1].split(", ") if found else []
+
+
+def holding(number: str) -> list[str]:
+    """Return the tests that hold a rule."""
+    found = documented(_MODULES[number[0]])
+    return [name for name, docstring in found.items() if number in numbers_of(docstring)]
+
+
+def numbers_on(page: str) -> list[str]:
+    """Return the numbers of the rules on the page, in their order."""
+    return [found[1] for found in _ROW.finditer(page)]
+
+
+def with_tests(page: str) -> str:
+    """Return the page with the tests of each rule beside it."""
+
+    def row(found: re.Match[str]) -> str:
+        held = [f"`{name}`" for name in holding(found[1])]
+        cell = ", ".join([*(["*the console*"] if found[1] in IN_THE_CONSOLE else []), *held])
+        return f"| {found[1]} | {found[2]} | {cell} |"
+
+    return _ROW.sub(row, page)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tests(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
