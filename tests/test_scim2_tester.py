@@ -1,6 +1,7 @@
 """scim2-tester, which tries every attribute of every resource type, finds that the server keeps to the RFCs."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
 from flask import Flask
@@ -8,11 +9,13 @@ from scim2_client.engines.wsgi import WSGISCIMClient
 from scim2_tester import CheckResult, Status, check_server
 
 from scim_server.actions.portals import MEMBER_GROUP_URN
+from scim_server.protocol.member_dates import MEMBER_USER_URN
 from scim_server.web.requests import SCIM_PREFIX
 from tests.directory import new_client
 
 PASSED = (Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE)
 ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+DATES = (f"{MEMBER_USER_URN}:startDate", f"{MEMBER_USER_URN}:endDate")
 
 
 def checked(app: Flask, profile: str) -> list[CheckResult]:
@@ -37,9 +40,6 @@ def failures(results: Sequence[CheckResult]) -> list[str]:
 
 def is_deliberate(result: CheckResult) -> bool:
     """Return whether a check asks for what this server deliberately answers otherwise."""
-    if "validation error for MemberUser" in str(result.reason):
-        # The tester fills a dateTime within an extension with a text of no kind, which its own model refuses.
-        return True
     data = result.data if isinstance(result.data, dict) else {}
     match result.title, data.get("urn"):
         case "check_remove_attribute", "active":
@@ -55,13 +55,21 @@ def is_deliberate(result: CheckResult) -> bool:
         case "check_add_attribute" | "check_replace_attribute", urn if urn == MEMBER_GROUP_URN:
             # The extension has nothing but readOnly attributes, and the check sends it empty.
             return True
+        case "check_add_attribute" | "check_replace_attribute", urn if urn in DATES:
+            # The check compares the text that it sent with the moment that it read.
+            return datetime.fromisoformat(data["expected"]) == (data.get("modify_actual") or data["actual"])
+        case "check_add_attribute", urn if urn == f"{MEMBER_USER_URN}:contactRoles":
+            # The check compares what it added with all values; that a value was there before is no fault.
+            answered = data.get("modify_actual") or data["actual"]
+            return len(answered) > 1 and answered[-1:] == data["expected"]
     return False
 
 
 def refuses_schemas(result: CheckResult) -> bool:
     """Return whether a check failed because scim2-client sends ``schemas`` inside an extension."""
     data = result.data if isinstance(result.data, dict) else {}
-    return data.get("urn") == ENTERPRISE_URN and "'schemas' is not an attribute" in str(result.reason)
+    extension = data.get("urn") in (ENTERPRISE_URN, MEMBER_USER_URN)
+    return extension and "'schemas' is not an attribute" in str(result.reason)
 
 
 @pytest.mark.parametrize("profile", ["lenient", "entra", "okta"])
@@ -77,4 +85,4 @@ def test_all_checks_pass_for_a_strict_connection(app: Flask) -> None:
     """The profile `rfc` refuses what no schema declares, `schemas` inside of an extension's value included."""
     results = checked(app, "rfc")
     assert failures([result for result in results if not refuses_schemas(result)]) == []
-    assert len([result for result in results if refuses_schemas(result)]) <= 2
+    assert len([result for result in results if refuses_schemas(result)]) <= 4
