@@ -24,7 +24,7 @@ from scim_server.protocol.portals import PortalProfile, PortalProfileError, read
 from scim_server.store.health import RequestCounts
 from scim_server.store.session import Store, open_store
 from scim_server.store.tokens import DigestKey
-from scim_server.web import api, health, requests
+from scim_server.web import api, console, health, requests
 from scim_server.web.authentication import authenticate_request
 from scim_server.web.counting import count_request, write_counts
 from scim_server.web.limits import open_limits
@@ -88,6 +88,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(blueprint, url_prefix=requests.SCIM_PREFIX)
     app.register_blueprint(api.blueprint, url_prefix=API_PREFIX)
+    console.install(app, settings.secret_key, settings.previous_secret_key)
     app.before_request(_authenticate)
     return app
 

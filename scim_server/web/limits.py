@@ -28,6 +28,9 @@ RESETS = RateLimitItemPerHour(5, namespace="resets")
 RESETS_FROM = RateLimitItemPerHour(30, namespace="resets from")
 """How often it may be asked for from one place."""
 
+SIGN_INS = RateLimitItemPerMinute(10, 15, namespace="sign-ins")
+"""How often a password may be tried for one name, whether it is somebody's or nobody's."""
+
 _NETWORK_BITS = 64
 """Who has one address of IPv6 has all that begin with so many bits of it."""
 
@@ -81,8 +84,7 @@ class Limits:
         :param client: The address that it comes from, None where it is not told.
         :raises TooManyRequestsException: When that is one too many.
         """
-        # What is counted lies in a file: it need not name anybody.
-        named = hashlib.sha256(f"{org_id} {address.strip().lower()}".encode()).hexdigest()
+        named = _digest_of(org_id, address)
         if not self.counted.hit(RESETS, named):
             said = f"a new password was asked for more than {RESETS.amount} times in an hour for this address or member"
             raise self._refusal(said, RESETS, named)
@@ -90,6 +92,24 @@ class Limits:
         if known is not None and not self.counted.hit(RESETS_FROM, _network(known)):
             said = f"a new password was asked for more than {RESETS_FROM.amount} times in an hour from this place"
             raise self._refusal(said, RESETS_FROM, _network(known))
+
+    def count_sign_in(self, org_id: str, name: str, request: Request) -> None:
+        """Count a try of a password for a name.
+
+        :raises TooManyRequestsException: When that is one too many, or the address has guessed too often.
+        """
+        self.refuse_guessing(request)
+        named = _digest_of(org_id, name)
+        if not self.counted.hit(SIGN_INS, named):
+            said = (
+                f"a password was tried more than {SIGN_INS.amount} times in {SIGN_INS.multiples} minutes for this name"
+            )
+            raise self._refusal(said, SIGN_INS, named)
+
+    def client_of(self, request: Request) -> str | None:
+        """Return the address a request comes from, None where a proxy does not tell."""
+        address = self._client_network(request)
+        return address.partition("/")[0] if address else None
 
     def _too_many(self, item: RateLimitItem, connection_id: str) -> TooManyRequestsException:
         said = f"this connection has sent more than {item.amount // WINDOW_S} requests a second"
@@ -121,6 +141,11 @@ class Limits:
         if "*" in self.trusted_proxies:
             return number == 0
         return any(address in ip_network(each) for each in self.trusted_proxies)
+
+
+def _digest_of(org_id: str, name: str) -> str:
+    """Return what is counted for a name: it lies in a file, and need not name anybody."""
+    return hashlib.sha256(f"{org_id} {name.strip().lower()}".encode()).hexdigest()
 
 
 def _address(hop: str) -> _Address | None:

@@ -1,0 +1,21 @@
+"""The console: the pages of delegated administrators and members under ``/console``, in French and English.
+
+Server-rendered; every flow works without JavaScript. A view is parse → one action → render, as elsewhere in ``web``.
+May import ``protocol``, ``store``, ``actions``, and from ``web`` what is not ``scim``, ``api`` or ``oauth``.
+"""
+
+from scim_server.web.console import connections as connections
+from scim_server.web.console import customer_groups as customer_groups
+from scim_server.web.console import history as history
+from scim_server.web.console import imports as imports
+from scim_server.web.console import invitations as invitations
+from scim_server.web.console import member as member
+from scim_server.web.console import members as members
+from scim_server.web.console import operator as operator
+from scim_server.web.console import profile as profile
+from scim_server.web.console import roles as roles
+from scim_server.web.console import settings as settings
+from scim_server.web.console import signing_in as signing_in
+from scim_server.web.console import teams as teams
+from scim_server.web.console import texts as texts
+from scim_server.web.console.answers import install as install

@@ -1,0 +1,11 @@
+"""History."""
+
+from flask import render_template
+
+from scim_server.web.console.visits import Page, Visit, page
+
+
+@page("/history", permission="members:manage")
+def history_page(visit: Visit) -> Page:
+    """Show the page."""
+    return render_template("console/placeholder.html", visit=visit, title="History")

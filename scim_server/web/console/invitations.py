@@ -1,0 +1,11 @@
+"""Invitations."""
+
+from flask import render_template
+
+from scim_server.web.console.visits import Page, Visit, page
+
+
+@page("/invitations", permission="members:manage")
+def invitations_page(visit: Visit) -> Page:
+    """Show the page."""
+    return render_template("console/placeholder.html", visit=visit, title="Invitations")

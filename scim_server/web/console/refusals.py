@@ -1,0 +1,50 @@
+"""What actions refuse that a page may show: the sentences of ``actions``, known to the catalogues.
+
+What stands in a sentence is a parameter, so that it is found again when the sentence has been made.
+"""
+
+
+def _(message: str) -> str:
+    """Mark a message for the catalogues."""
+    return message
+
+
+REFUSALS = (
+    _("the name or the password is wrong, or there is no access"),
+    _("this link has expired; ask an administrator of the organization to send the invitation again"),
+    _("this link has expired; ask for another one"),
+    _(
+        "this link opens nothing: it was used, withdrawn or replaced by a newer one; "
+        "ask an administrator of the organization to send the invitation again"
+    ),
+    _("this link opens nothing: it was used, withdrawn or replaced by a newer one; ask for another one"),
+    _("there is no such organization; check the address"),
+    _("password must have at least %(least)s characters"),
+    _("the person must agree to %(documents)s"),
+    _(
+        "a new password was asked for more than %(times)s times in an hour for this address or member; "
+        "send the request again in %(wait_s)s s"
+    ),
+    _(
+        "a new password was asked for more than %(times)s times in an hour from this place; "
+        "send the request again in %(wait_s)s s"
+    ),
+    _(
+        "a password was tried more than %(times)s times in %(minutes)s minutes for this name; "
+        "send the request again in %(wait_s)s s"
+    ),
+    _(
+        "more than %(times)s requests in a minute came from this address with credentials unknown here; "
+        "send the request again in %(wait_s)s s"
+    ),
+    _("nobody changes their own rights: you would gain %(permissions)s"),
+    _("you may not give %(permissions)s: you neither have it nor a role that gives it to others"),
+    _(
+        "this would leave the organization without an administrator who has access; name a deputy, give another "
+        "member the role, or have the operator approve a hand-over first"
+    ),
+    _(
+        "the organization has lost its administrator, and is in recovery: ask for a hand-over with evidence, which "
+        "the operator approves"
+    ),
+)
