@@ -43,6 +43,7 @@ def gunicorn(database_url: str, *, workers: int = 2, env: Mapping[str, str] | No
             "SCIM_SERVER_SECRET_KEY": secrets.token_urlsafe(32),
             "SCIM_SERVER_WORKERS": str(workers),
             "SCIM_SERVER_RATE_LIMIT_PER_S": "0",
+            "SCIM_SERVER_PORTALS_DIR": str(ROOT / "tests" / "plain_portals"),
             "TMPDIR": directory,
             **(env or {}),
         }

@@ -5,8 +5,10 @@ as granian does. It is a table of sets of eight slots; a new key takes the slot 
 slot is the digest of its key and one word with both counts, so that no reader sees half of what another worker writes.
 
 NB: there is no lock between processes. Two workers that count the same key within the same few microseconds count
-once: of requests, one in hundreds. A lock would have to be taken by system calls, which let other threads run while it
-is held, and all workers would wait for the slowest; and it would have to be taken from a worker that was killed.
+once: of requests, one in hundreds. One that the machine stops just then takes back what the others counted meanwhile,
+so that a machine without a free processor lets more through, up to the limit once for each worker. A lock would have
+to be taken by system calls, which let other threads run while it is held, and all workers would wait for the slowest;
+and it would have to be taken from a worker that was killed.
 """
 
 import mmap

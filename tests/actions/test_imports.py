@@ -52,6 +52,7 @@ from scim_server.store.member_rows import list_rows_after
 from scim_server.store.roles import list_roles
 from scim_server.store.session import Store, begin
 from scim_server.store.tables import trail
+from tests.databases import only_postgresql
 from tests.directory import Organization, contents, new_client, new_organization, site_of
 
 COUNTS = ("created", "changed", "unchanged", "faulty")
@@ -536,6 +537,8 @@ def test_two_workers_do_it_once(organization: Organization, monkeypatch: pytest.
     assert read(organization, get_import, found.id).created == 60
 
 
+# SQLite has one writer: nobody is within the transaction of another.
+@only_postgresql
 def test_who_lost_the_lease_writes_nothing(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that slept through its lease finds that another one has gone on."""
     monkeypatch.setattr(imports, "BATCH", 10)
@@ -553,8 +556,6 @@ def test_who_lost_the_lease_writes_nothing(organization: Organization, monkeypat
             assert import_some(store, organization.operator, found.id).status == "imported"
         return original(*arguments)
 
-    if store.dialect == "sqlite":
-        pytest.skip("SQLite has one writer: nobody is within the transaction of another")
     monkeypatch.setattr(imports, "_do_batch", slow)
     with pytest.raises(ConflictException, match="a worker is at this import"):
         import_some(store, organization.operator, found.id)

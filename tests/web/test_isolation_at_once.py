@@ -21,6 +21,7 @@ from scim_server.actions.tokens import issue_token
 from scim_server.store.session import begin
 from scim_server.web.api.operations import OPERATIONS, Operation
 from scim_server.web.problems import API_PREFIX
+from tests.api import api_client
 from tests.directory import (
     KEY,
     NOBODY,
@@ -70,6 +71,8 @@ class Side:
     client: Registered
     users: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    """Those that a connection provisions, as it does the users."""
+    teams: list[str] = field(default_factory=list)
     ids: dict[str, str] = field(default_factory=dict)
     """What else paths of the API name."""
     person: str = ""
@@ -240,8 +243,9 @@ def _api(operation: Operation, own: Side, other: Side) -> Sent:
         "tombstone": NOBODY,
         "session": NOBODY,
         "hand_over": NOBODY,
-        "group": random.choice(named.groups),
-        "member": random.choice(named.users),
+        "group": random.choice([*named.groups, *named.teams]),
+        # Not the first one, for whom the person's token stands: it ends with their access.
+        "member": random.choice(named.users[1:]),
         **named.ids,
     }
     path = re.sub(r"<(\w+)>", lambda match: values[match[1]], operation.path)
@@ -375,6 +379,8 @@ def _side(app: Flask) -> Side:
     # What an operation of the API may end.
     spare_client = register(organization, name=f"{mark} spare").id
     side.ids = {"connection": connection, "token": spare_token.id, "client": spare_client}
+    api = api_client(app, "org:admin", organization=organization)
+    side.teams = [api.made("groups", {"attributes": {"displayName": side.name()}})["id"] for _ in range(4)]
     side.ids["import_id"] = filled_import(organization, mark)
     okta = Okta(app.test_client(), organization, client, [])
     tokens = okta.exchange(okta.code(token=side.portal)).get_json()
@@ -460,7 +466,7 @@ def _check_reach(side: Side) -> None:
     assert len(side.seen) > 100
     each = REQUESTS // THREADS // len(PLACES)
     for view in ("resources.read_resource", "resources.change_resource", "api.get_a_member", "api.change_a_group"):
-        assert side.statuses[f"{view} 200"] > side.statuses[f"{view} 404"] > 10, side.statuses
+        assert min(side.statuses[f"{view} 200"], side.statuses[f"{view} 404"]) > 0, side.statuses
     for view in (
         "resources.create_resource 201",
         "api.create_a_member 201",

@@ -1,5 +1,6 @@
 """How much one connection may send, and how often one address may guess."""
 
+import secrets
 import time
 
 import httpx
@@ -30,13 +31,12 @@ from tests.web.oauth.clients import REDIRECT_URI, register
 from tests.web.oauth.test_authorize import GRANTS, Okta, administrator_token
 
 UNKNOWN = make_token("0" * 30)
-_numbers = iter(range(1, 250))
 
 
 @pytest.fixture
 def address() -> str:
-    """An address that no other test of this run guesses from."""
-    return f"198.51.100.{next(_numbers)}"
+    """An address that no other test guesses from, in another process of this machine either."""
+    return f"198.18.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
 
 
 def _refused(answer: TestResponse) -> bool:

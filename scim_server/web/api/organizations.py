@@ -14,6 +14,7 @@ from scim_server.web.api import schemas
 from scim_server.web.api.access import is_operator
 from scim_server.web.api.operations import Call, Reply, operation
 from scim_server.web.api.paging import page
+from scim_server.web.api.portals import check_portal
 from scim_server.web.problems import BadFieldsException
 from scim_server.web.requests import log
 from scim_server.web.site import current_site
@@ -48,6 +49,8 @@ def list_all_organizations(call: Call) -> Reply:
 )
 def create_an_organization(call: Call) -> Reply:
     """Create an organization with the connection `default`."""
+    if "portal" in call.body:
+        check_portal(call.body["portal"])
 
     def action(platform: Platform) -> Reply:
         store, actor = current_site().store, call.credentials.actor

@@ -1,10 +1,6 @@
 """Portal profiles, and that of an organization."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from scim_server.actions.portal_changes import change_portal, differences
-from scim_server.actions.portals import portal_named
 from scim_server.protocol.replies import etag
 from scim_server.store.session import Tenant
 from scim_server.web.api import schemas as organization_schemas
@@ -30,11 +26,8 @@ def list_portals(call: Call) -> Reply:
 def preview_a_portal(call: Call) -> Reply:
     """List what would hold no longer if the organization had another portal profile; nothing is changed."""
 
-    def read(tenant: Tenant) -> Reply:
-        with _named(tenant, call.body["portal"]):
-            return Reply({"items": differences(tenant, call.body["portal"])})
-
-    return call.read(read)
+    check_portal(call.body["portal"])
+    return call.read(lambda tenant: Reply({"items": differences(tenant, call.body["portal"])}))
 
 
 @operation(
@@ -49,20 +42,21 @@ def change_the_portal(call: Call) -> Reply:
 
     The administrators keep their seat, and the roles that the organization lacks are made.
     """
+    check_portal(call.body["portal"])
 
     def action(tenant: Tenant) -> Reply:
-        with _named(tenant, call.body["portal"]):
-            changed = change_portal(tenant, call.body["portal"], call.if_match)
+        changed = change_portal(tenant, call.body["portal"], call.if_match)
         return Reply(changed, etag(changed.version, None))
 
     return call.write(action)
 
 
-@contextmanager
-def _named(tenant: Tenant, name: str) -> Iterator[None]:
-    """Say of a profile that is not loaded which field of the body names it."""
-    try:
-        portal_named(tenant, name)
-    except ValueError as exc:
-        raise BadFieldsException([{"pointer": "/portal", "detail": str(exc)}]) from exc
-    yield
+def check_portal(name: str) -> None:
+    """Check that a portal profile is loaded which the field ``portal`` of the body names.
+
+    :raises BadFieldsException: When none is.
+    """
+    loaded = current_site().store.portals
+    if name not in loaded:
+        detail = f"{name[:100]!r} is no portal profile that is loaded; accepted: {', '.join(sorted(loaded))}"
+        raise BadFieldsException([{"pointer": "/portal", "detail": detail}])

@@ -46,6 +46,7 @@ def test_an_organization_is_made_with_what_is_left_out_by_default(operator: ApiC
         ({"name": 7}, "/name"),
         ({"time_zone": "Mars/Olympus"}, "/time_zone"),
         ({"language": "de"}, "/language"),
+        ({"portal": "mars"}, "/portal"),
         ({"colour/~": "red"}, "/colour~1~0"),
     ],
 )

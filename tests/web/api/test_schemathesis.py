@@ -10,6 +10,7 @@ from flask import Flask
 from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.generation.case import Case
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from scim_server.web.api.documentation import document
 from tests.api import ApiClient, api_client
@@ -54,6 +55,8 @@ def target(app: Flask) -> Target:
     admin = api_client(app, "org:admin")
     scim = new_client(app, admin.organization)
     user = scim.new_user()
+    group = admin.made("groups", {"attributes": {"displayName": "North"}, "kind": "customerGroup"})["id"]
+    mapping = {"connection": "default", "source": "role", "value": "buyer", "group": group}
     names = {
         "organization": admin.organization.slug,
         "connection": scim.connection.id,
@@ -63,6 +66,9 @@ def target(app: Flask) -> Target:
         "session": NOBODY,
         "token": scim.credentials.actor.id,
         "client": register(admin.organization).id,
+        "mapping": admin.made("mappings", mapping)["id"],
+        "hand_over": admin.made("hand-overs", {"to_member": user, "reason": "She leaves."})["id"],
+        "tombstone": NOBODY,
         "import_id": filled_import(admin.organization),
     }
     return Target(api_client(app, "operator"), names)
@@ -95,4 +101,6 @@ def test_schemathesis_finds_nothing(case: Case[Any], app: Flask, target: Target)
         # The database did not answer in time, as on a busy machine: no finding, if it says when to retry.
         assert "retry-after" in answer.headers
     else:
-        case.validate_response(answer)
+        # An upload is text, whatever is in it: only its verification says what is wrong.
+        is_file = case.media_type == "text/csv"
+        case.validate_response(answer, excluded_checks=[negative_data_rejection] if is_file else [])
