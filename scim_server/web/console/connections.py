@@ -9,3 +9,9 @@ from scim_server.web.console.visits import Page, Visit, page
 def connections_page(visit: Visit) -> Page:
     """Show the page."""
     return render_template("console/placeholder.html", visit=visit, title="Identity providers")
+
+
+@page("/connections/<connection>", permission="members:manage")
+def connection_page(visit: Visit, connection: str) -> Page:
+    """Show the page."""
+    return render_template("console/placeholder.html", visit=visit, title="Identity provider")

@@ -9,3 +9,9 @@ from scim_server.web.console.visits import Page, Visit, page
 def customer_groups_page(visit: Visit) -> Page:
     """Show the page."""
     return render_template("console/placeholder.html", visit=visit, title="Customer groups")
+
+
+@page("/customer-groups/<group>", permission="members:manage")
+def customer_group_page(visit: Visit, group: str) -> Page:
+    """Show the page."""
+    return render_template("console/placeholder.html", visit=visit, title="Customer group")

@@ -9,3 +9,9 @@ from scim_server.web.console.visits import Page, Visit, page
 def members_page(visit: Visit) -> Page:
     """Show the page."""
     return render_template("console/placeholder.html", visit=visit, title="Members")
+
+
+@page("/members/new", permission="members:manage")
+def new_member(visit: Visit) -> Page:
+    """Show the page."""
+    return render_template("console/placeholder.html", visit=visit, title="New member")

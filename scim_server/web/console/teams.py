@@ -9,3 +9,9 @@ from scim_server.web.console.visits import Page, Visit, page
 def teams_page(visit: Visit) -> Page:
     """Show the page."""
     return render_template("console/placeholder.html", visit=visit, title="Teams")
+
+
+@page("/teams/<team>", permission="members:manage")
+def team_page(visit: Visit, team: str) -> Page:
+    """Show the page."""
+    return render_template("console/placeholder.html", visit=visit, title="Team")
