@@ -48,7 +48,7 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 
 # The same cases at every run, few enough for a run of seconds; HYPOTHESIS_PROFILE=long looks for new ones.
-settings.register_profile("fast", max_examples=150, deadline=None, derandomize=True, database=None)
+settings.register_profile("fast", max_examples=100, deadline=None, derandomize=True, database=None)
 settings.register_profile("long", max_examples=20_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 

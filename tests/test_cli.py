@@ -25,7 +25,7 @@ from scim_server.protocol.tokens import is_well_formed
 from scim_server.store.migrate import driver_url, upgrade
 from tests.databases import Database, only_postgresql, only_sqlite
 from tests.demo import demo, free_port
-from tests.directory import SECRET_KEY, environment, new_client, site_of, unique
+from tests.directory import SECRET_KEY, environment, new_client, running_app, site_of, unique
 from tests.portals import Portal, portal
 from tests.web.oauth.clients import jwks, new_key
 
@@ -502,8 +502,13 @@ def test_a_deputy_is_named_and_shown(operator: Operator, people: Portal) -> None
     assert operator.run("org", "deputy", slug).exit_code == 2
 
 
-def test_a_lost_seat_is_given_with_evidence(operator: Operator, people: Portal, tmp_path: Path) -> None:
+def test_a_lost_seat_is_given_with_evidence(fresh_database: Database, tmp_path: Path) -> None:
     """The organization is listed as in recovery until then."""
+    with running_app(fresh_database) as app:
+        _give_lost_seat(Operator(environment(fresh_database)), portal(app), tmp_path)
+
+
+def _give_lost_seat(operator: Operator, people: Portal, tmp_path: Path) -> None:
     slug = people.organization.slug
     admin, ada = people.member("admin", "delegated-administrator"), people.member("ada")
     new_client(people.app, organization=people.organization).delete(f"/Users/{admin}")

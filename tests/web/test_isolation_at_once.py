@@ -31,6 +31,7 @@ from tests.directory import (
     group_body,
     new_client,
     patch_body,
+    site_of,
     unique,
     user_body,
 )
@@ -438,11 +439,14 @@ def test_every_view_has_its_place(app: Flask) -> None:
 def test_two_organizations_at_once_see_nothing_of_each_other(app: Flask, served: Served) -> None:
     """In 10,000 answers to both, each through connections of its own, there is no value and no id of the other."""
     random.seed(7643)
+    # SQLite has one writer, behind whom all wait.
+    requests = REQUESTS if site_of(app).store.dialect == "postgresql" else REQUESTS // 5
+    each = requests // THREADS // len(PLACES)
     sides = [_side(app), _side(app)]
     failures: list[BaseException] = []
 
     def run(number: int) -> None:
-        views = [view for _ in range(REQUESTS // THREADS // len(PLACES) + 1) for view in PLACES]
+        views = [view for _ in range(each + 1) for view in PLACES]
         random.shuffle(views)
         try:
             _act(served.url, sides[number % 2], sides[1 - number % 2], views)
@@ -455,16 +459,15 @@ def test_two_organizations_at_once_see_nothing_of_each_other(app: Flask, served:
     for thread in threads:
         thread.join()
     assert failures == []
-    assert sum(side.statuses.total() for side in sides) >= REQUESTS
+    assert sum(side.statuses.total() for side in sides) >= requests
     assert sides[0].seen & sides[1].seen == set()
     for side in sides:
-        _check_reach(side)
+        _check_reach(side, each)
 
 
-def _check_reach(side: Side) -> None:
+def _check_reach(side: Side, each: int) -> None:
     """Hold that the requests of an organization did what they are for: each view has answered, and has refused."""
     assert len(side.seen) > 100
-    each = REQUESTS // THREADS // len(PLACES)
     for view in ("resources.read_resource", "resources.change_resource", "api.get_a_member", "api.change_a_group"):
         assert min(side.statuses[f"{view} 200"], side.statuses[f"{view} 404"]) > 0, side.statuses
     for view in (

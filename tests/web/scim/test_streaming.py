@@ -13,7 +13,7 @@ import httpx
 import orjson
 import pytest
 from flask import Flask
-from sqlalchemy import insert
+from sqlalchemy import func, insert, literal, select
 from werkzeug.test import TestResponse
 
 from scim_server.protocol.projection import WHOLE, read_projection
@@ -40,16 +40,28 @@ def member_ids(count: int) -> list[str]:
 
 def fill(client: Client, group_id: str, count: int) -> list[str]:
     """Give a group users as members without asking the server, which would take its time."""
-    ids = member_ids(count)
+    numbers = select(literal(0).label("n")).cte(recursive=True)
+    numbers = numbers.union_all(select(numbers.c.n + 1).where(numbers.c.n < count - 1))
     with begin(client.organization.store, client.organization.operator, write=True) as tenant:
-        row = {"org_id": tenant.org_id, "resource_type": "User", "document": "{}", "folded": {}, "version": 1}
-        moments = {"created_at": tenant.now, "modified_at": tenant.now}
-        for part in (ids[first : first + 5_000] for first in range(0, count, 5_000)):
-            users = [{"id": each, "active": True, "display": f"User {each[-6:]}"} for each in part]
-            tenant.db.execute(insert(resources), [{**row, **moments, **user} for user in users])
-            members = [{"org_id": tenant.org_id, "group_id": group_id, "member_id": each} for each in part]
-            tenant.db.execute(insert(memberships), members)
-    return ids
+        is_sqlite = tenant.db.dialect.name == "sqlite"
+        hexed = func.printf("%012x", numbers.c.n) if is_sqlite else func.lpad(func.to_hex(numbers.c.n), 12, "0")
+        identifier = literal("00000000-0000-7000-8000-") + hexed
+        user = {
+            "org_id": literal(tenant.org_id),
+            "id": identifier,
+            "resource_type": literal("User"),
+            "active": literal(True),
+            "display": literal("User ") + func.substr(hexed, 7),
+            "document": literal("{}"),
+            "folded": literal({}, resources.c.folded.type),
+            "version": literal(1),
+            "created_at": literal(tenant.now, resources.c.created_at.type),
+            "modified_at": literal(tenant.now, resources.c.modified_at.type),
+        }
+        member = {"org_id": literal(tenant.org_id), "group_id": literal(group_id), "member_id": identifier}
+        tenant.db.execute(insert(resources).from_select(list(user), select(*user.values()).select_from(numbers)))
+        tenant.db.execute(insert(memberships).from_select(list(member), select(*member.values())))
+    return member_ids(count)
 
 
 @pytest.fixture
