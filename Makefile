@@ -10,7 +10,7 @@ LOCK    := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check openapi lock bench bench-large wrk pgbouncer clean
+.PHONY: help run test check openapi translations lock bench bench-large wrk pgbouncer chromium clean
 
 help:  ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ run: .venv/.project  ## Serve a demo organization on http://127.0.0.1:8000 (PORT
 
 # Each process has a PostgreSQL of its own; stealing leaves each a long run of tests of one database, whose servers it
 # starts once.
-test: check pgbouncer  ## Run the checks, then every test, on SQLite and PostgreSQL
+test: check pgbouncer chromium  ## Run the checks, then every test, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 check: .venv/.dev .venv/.project  ## Lint, formatting, types, and who may import whom
@@ -32,6 +32,14 @@ check: .venv/.dev .venv/.project  ## Lint, formatting, types, and who may import
 openapi: .venv/.dev .venv/.project  ## Write the description of the API, after a change of it
 	@$(BIN)/python -c 'import sys; from scim_server.web.api.documentation import openapi_json; \
 		import scim_server; sys.stdout.buffer.write(openapi_json())' > schemas/openapi.json
+
+# The French stands in messages.po; what is new there is to be translated by hand.
+TRANSLATIONS := scim_server/web/console/translations
+
+translations: .venv/.dev  ## Write new texts of the console into its catalogue, and compile it
+	@$(BIN)/pybabel -q extract -F babel.cfg --no-location -o .venv/messages.pot scim_server/web/console
+	@$(BIN)/pybabel -q update -i .venv/messages.pot -d $(TRANSLATIONS) --no-fuzzy-matching --ignore-obsolete
+	@$(BIN)/pybabel -q compile -d $(TRANSLATIONS)
 
 lock: .venv/.dev  ## Re-make the lock files with the newest versions that pyproject.toml allows
 	@$(LOCK) --group build --output-file requirements/run.txt
@@ -53,6 +61,10 @@ wrk:
 # Without it, those of `make test` that need it fail; all others run.
 pgbouncer:
 	@$(call have,pgbouncer) || echo "pgbouncer is missing: its tests will fail (on Debian and Ubuntu, apt install pgbouncer)." >&2
+
+# Without it, those of `make test` that open the console in a browser fail; all others run.
+chromium:
+	@$(call have,chromium) || echo "chromium is missing: its tests will fail (on Debian and Ubuntu, apt install chromium)." >&2
 
 # Install a program where it is missing and root may; fails where it is missing still. Debian keeps some in /usr/sbin.
 have = PATH="$$PATH:/usr/sbin"; command -v $(1) >/dev/null || { \

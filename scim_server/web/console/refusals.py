@@ -19,7 +19,9 @@ REFUSALS = (
     ),
     _("this link opens nothing: it was used, withdrawn or replaced by a newer one; ask for another one"),
     _("there is no such organization; check the address"),
-    _("password must have at least %(least)s characters"),
+    _("password must have %(least)s to %(most)s characters; several words are fine"),
+    _("the two passwords are not the same"),
+    _("password is required: the one to sign in with from now on"),
     _("the person must agree to %(documents)s"),
     _(
         "a new password was asked for more than %(times)s times in an hour for this address or member; "
