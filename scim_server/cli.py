@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -32,12 +33,13 @@ from scim_server.actions.organizations import (
 )
 from scim_server.actions.portals import complete_roles, portal_of
 from scim_server.actions.removal import delete_organization
-from scim_server.actions.tokens import issue_token
+from scim_server.actions.tokens import issue_operator_token, issue_token
 from scim_server.cli_credentials import client, key, token
 from scim_server.cli_delivery import mail, worker
 from scim_server.cli_imports import member
 from scim_server.cli_seat import member_review, org_deputy, org_hand_over, org_profile, org_seat
 from scim_server.config import SettingError, read_database_url, read_directories, read_settings
+from scim_server.demo import fill_demo, sign_ins
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE, Provisioning
 from scim_server.store.connections import list_connections
@@ -58,6 +60,17 @@ _PACKAGED_GUNICORN = Path(__file__).with_name("_gunicorn.conf.py")
 _SOURCE_GUNICORN = Path(__file__).parent.parent / "gunicorn.conf.py"
 _DEMO = Path(".demo")
 _DEMO_SLUG = "demo"
+
+# The server, of which the worker is a child, may end without a word to it: Linux tells.
+_WORKER = """
+import ctypes, os, signal
+prctl = getattr(ctypes.CDLL(None), "prctl", None)
+if prctl:
+    prctl(1, signal.SIGTERM)
+if os.getppid() != 1:
+    from scim_server.cli import main
+    main(["worker"])
+"""
 _DEFAULT_BIND = "127.0.0.1:8000"
 
 
@@ -87,6 +100,8 @@ def serve(demo: bool, port: int | None, as_json: bool) -> None:
     configuration = _PACKAGED_GUNICORN if _PACKAGED_GUNICORN.exists() else _SOURCE_GUNICORN
     command = [sys.executable, "-m", "gunicorn", "--config", str(configuration), "scim_server:create_app()"]
     sys.stdout.flush()
+    if demo:
+        _start_worker(environ)
     os.execve(sys.executable, command, environ)  # noqa: S606  # our own interpreter, no shell
 
 
@@ -114,6 +129,11 @@ def _prepare_demo(environ: dict[str, str], *, as_json: bool) -> None:
     environ["SCIM_SERVER_SECRET_KEY"] = _kept(_DEMO / "secret-key", lambda: secrets.token_urlsafe(48))
     environ.setdefault("SCIM_SERVER_LOG_FORMAT", "text")
     environ.setdefault("SCIM_SERVER_WORKERS", "2")
+    environ.setdefault("SCIM_SERVER_SMTP_URL", f"file://{(_DEMO / 'mail').absolute()}")
+    environ.setdefault("SCIM_SERVER_MAIL_FROM", "Demo <no-reply@demo.example>")
+    origin = f"http://{environ['SCIM_SERVER_BIND']}"
+    environ.setdefault("SCIM_SERVER_BASE_URL", origin)
+    (_DEMO / "mail").mkdir(mode=0o700, exist_ok=True)
     settings = read_settings(environ)
     upgrade(settings.database_url)
     key = DigestKey.derive(settings.secret_key)
@@ -127,14 +147,31 @@ def _prepare_demo(environ: dict[str, str], *, as_json: bool) -> None:
         except UnauthorizedException:
             (_DEMO / "token").unlink()
             token = _kept(_DEMO / "token", lambda: _demo_token(store, key))
-    base_url = f"http://{environ['SCIM_SERVER_BIND']}/scim/v2"
+        password = _kept(_DEMO / "password", lambda: secrets.token_urlsafe(12))
+        fill_demo(store, password, _actor())
+        operator = _kept(_DEMO / "operator-token", lambda: _operator_token(store, key))
+    base_url, console = f"{origin}/scim/v2", sign_ins(origin, password)
     _show(
-        {"scim_base_url": base_url, "token": token},
+        {"scim_base_url": base_url, "token": token, "console": console, "operator_token": operator},
         f"SCIM base URL  {base_url}\n"
         f"Bearer token   {token}\n"
-        f'Try            curl -H "Authorization: Bearer {token}" {base_url}/Users\n',
+        f'Try            curl -H "Authorization: Bearer {token}" {base_url}/Users\n'
+        + "".join(f"Console        {each['url']}  as {each['name']}\n" for each in console)
+        + f"Password       {password}\n"
+        f"Operator       {origin}/console/operator  with {operator}\n"
+        f"E-mail         {(_DEMO / 'mail').absolute()}\n",
         as_json=as_json,
     )
+
+
+def _start_worker(environ: dict[str, str]) -> None:
+    """Start a worker, which ends with the server."""
+    subprocess.Popen([sys.executable, "-c", _WORKER], env=environ)  # noqa: S603  # our own interpreter, no shell
+
+
+def _operator_token(store: Store, key: DigestKey) -> str:
+    with begin_platform(store, write=True) as platform:
+        return issue_operator_token(platform, key, None)[1]
 
 
 def _demo_token(store: Store, key: DigestKey) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import socket
 import stat
@@ -363,6 +364,15 @@ def _answers(url: str, token: str) -> bool:
         return client.get(f"{url}/Users", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
+def _signs_in(url: str, name: str, password: str) -> bool:
+    with httpx.Client(trust_env=False, timeout=START_TIMEOUT_S) as client:
+        page = client.get(f"{url}/sign-in").text
+        found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert found
+        form = {"csrf_token": found[1], "name": name, "password": password}
+        return client.post(f"{url}/sign-in", data=form).headers.get("Location") == f"/console/{url.rpartition('/')[2]}"
+
+
 def test_the_demo_serves_and_keeps_its_token(tmp_path: Path) -> None:
     """It prints a base URL and a token that work, is stopped by Ctrl-C, and prints the same the next time."""
     port = free_port()
@@ -373,6 +383,8 @@ def test_the_demo_serves_and_keeps_its_token(tmp_path: Path) -> None:
             assert url == f"http://127.0.0.1:{port}/scim/v2"
             assert told[2].split()[0] == "Try"
             assert _answers(url, token)
+            password = told[8].split()[-1]
+            assert [_signs_in(*each.split()[1::2], password) for each in told[3:8]] == [True] * 5
             tokens.add(token)
             os.killpg(process.pid, signal.SIGINT)  # Ctrl-C reaches all processes of a terminal.
             assert process.wait(STOP_TIMEOUT_S) == 0
@@ -380,10 +392,12 @@ def test_the_demo_serves_and_keeps_its_token(tmp_path: Path) -> None:
             rest = process.stdout.read()
             assert " GET /scim/v2/<endpoint> 200 " in rest
             assert "Traceback" not in rest
-            assert len(rest.splitlines()) == 1, "a demo is quiet"
+            requests = re.findall(r" (?:GET|POST) (\S+) \d", rest)
+            assert set(requests) == {"/scim/v2/<endpoint>", "/console/<organization>/sign-in"}
+            assert len(requests) == len(rest.splitlines()), "a demo is quiet"
     assert len(tokens) == 1
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / ".demo").iterdir()}
-    assert (modes["token"], modes["secret-key"]) == (0o600, 0o600)
+    assert {modes[name] for name in ("token", "secret-key", "password", "operator-token")} == {0o600}
     assert stat.S_IMODE((tmp_path / ".demo").stat().st_mode) == 0o700
 
 
