@@ -57,7 +57,7 @@ def is_deliberate(result: CheckResult) -> bool:
             return True
         case "check_add_attribute" | "check_replace_attribute", urn if urn in DATES:
             # The check compares the text that it sent with the moment that it read.
-            return datetime.fromisoformat(data["expected"]) == (data.get("modify_actual") or data["actual"])
+            return bool(datetime.fromisoformat(data["expected"]) == (data.get("modify_actual") or data["actual"]))
         case "check_add_attribute", urn if urn == f"{MEMBER_USER_URN}:contactRoles":
             # The check compares what it added with all values; that a value was there before is no fault.
             answered = data.get("modify_actual") or data["actual"]

@@ -13,7 +13,7 @@ import httpx
 import orjson
 import pytest
 from flask import Flask
-from sqlalchemy import func, insert, literal, select
+from sqlalchemy import ColumnElement, func, insert, literal, select
 from werkzeug.test import TestResponse
 
 from scim_server.protocol.projection import WHOLE, read_projection
@@ -46,7 +46,7 @@ def fill(client: Client, group_id: str, count: int) -> list[str]:
         is_sqlite = tenant.db.dialect.name == "sqlite"
         hexed = func.printf("%012x", numbers.c.n) if is_sqlite else func.lpad(func.to_hex(numbers.c.n), 12, "0")
         identifier = literal("00000000-0000-7000-8000-") + hexed
-        user = {
+        user: dict[str, ColumnElement[Any]] = {
             "org_id": literal(tenant.org_id),
             "id": identifier,
             "resource_type": literal("User"),
@@ -58,7 +58,11 @@ def fill(client: Client, group_id: str, count: int) -> list[str]:
             "created_at": literal(tenant.now, resources.c.created_at.type),
             "modified_at": literal(tenant.now, resources.c.modified_at.type),
         }
-        member = {"org_id": literal(tenant.org_id), "group_id": literal(group_id), "member_id": identifier}
+        member: dict[str, ColumnElement[Any]] = {
+            "org_id": literal(tenant.org_id),
+            "group_id": literal(group_id),
+            "member_id": identifier,
+        }
         tenant.db.execute(insert(resources).from_select(list(user), select(*user.values()).select_from(numbers)))
         tenant.db.execute(insert(memberships).from_select(list(member), select(*member.values())))
     return member_ids(count)
