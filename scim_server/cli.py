@@ -5,9 +5,7 @@ Exit codes: 0 done; 1 refused or failed, the reason on standard error; 2 wrong u
 
 import errno
 import os
-import secrets
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from scim2_models import UnauthorizedException
 
 from scim_server import load_catalog, load_portals
 from scim_server.actions.authority import is_in_recovery
 from scim_server.actions.organizations import (
-    DEFAULT_CONNECTION,
     LANGUAGES,
     change_connection,
     change_organization,
@@ -33,21 +29,19 @@ from scim_server.actions.organizations import (
 )
 from scim_server.actions.portals import complete_roles, portal_of
 from scim_server.actions.removal import delete_organization
-from scim_server.actions.tokens import issue_operator_token, issue_token
 from scim_server.cli_credentials import client, key, token
 from scim_server.cli_delivery import mail, worker
+from scim_server.cli_demo import prepare_demo, start_worker
 from scim_server.cli_imports import member
 from scim_server.cli_seat import member_review, org_deputy, org_hand_over, org_profile, org_seat
 from scim_server.config import SettingError, read_database_url, read_directories, read_settings
-from scim_server.demo import fill_demo, sign_ins
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE, Provisioning
 from scim_server.store.connections import list_connections
 from scim_server.store.health import read_health
 from scim_server.store.migrate import upgrade
-from scim_server.store.organizations import Organization, find_organization, list_organizations
+from scim_server.store.organizations import Organization, list_organizations
 from scim_server.store.session import Actor, Credentials, Store, begin, begin_platform, open_store
-from scim_server.store.tokens import DigestKey, authenticate
 from scim_server.terminal import Commands as _Commands
 from scim_server.terminal import actor_name as _actor
 from scim_server.terminal import command as _command
@@ -58,19 +52,6 @@ from scim_server.terminal import table as _table
 
 _PACKAGED_GUNICORN = Path(__file__).with_name("_gunicorn.conf.py")
 _SOURCE_GUNICORN = Path(__file__).parent.parent / "gunicorn.conf.py"
-_DEMO = Path(".demo")
-_DEMO_SLUG = "demo"
-
-# The server, of which the worker is a child, may end without a word to it: Linux tells.
-_WORKER = """
-import ctypes, os, signal
-prctl = getattr(ctypes.CDLL(None), "prctl", None)
-if prctl:
-    prctl(1, signal.SIGTERM)
-if os.getppid() != 1:
-    from scim_server.cli import main
-    main(["worker"])
-"""
 _DEFAULT_BIND = "127.0.0.1:8000"
 
 
@@ -93,7 +74,7 @@ def serve(demo: bool, port: int | None, as_json: bool) -> None:
         environ["SCIM_SERVER_BIND"] = _DEFAULT_BIND
     _check_port(environ.get("SCIM_SERVER_BIND") or _DEFAULT_BIND)
     if demo:
-        _prepare_demo(environ, as_json=as_json)
+        prepare_demo(environ, as_json=as_json)
     else:
         with _opened(read_settings(environ)):
             pass  # Refused here, a database that does not work is told in one line.
@@ -101,7 +82,7 @@ def serve(demo: bool, port: int | None, as_json: bool) -> None:
     command = [sys.executable, "-m", "gunicorn", "--config", str(configuration), "scim_server:create_app()"]
     sys.stdout.flush()
     if demo:
-        _start_worker(environ)
+        start_worker(environ)
     os.execve(sys.executable, command, environ)  # noqa: S606  # our own interpreter, no shell
 
 
@@ -120,73 +101,6 @@ def _check_port(bind: str) -> None:
                     f"port {port} is in use; choose another: scim-server serve --port 8001, make run PORT=8001"
                 ) from None
             raise SettingError(f"cannot listen on {bind}: {exc}") from None
-
-
-def _prepare_demo(environ: dict[str, str], *, as_json: bool) -> None:
-    """Make the demo's database, organization and token where they are missing, and print them."""
-    _DEMO.mkdir(mode=0o700, exist_ok=True)
-    environ["SCIM_SERVER_DATABASE_URL"] = f"sqlite:///{(_DEMO / 'scim-server.db').absolute()}"
-    environ["SCIM_SERVER_SECRET_KEY"] = _kept(_DEMO / "secret-key", lambda: secrets.token_urlsafe(48))
-    environ.setdefault("SCIM_SERVER_LOG_FORMAT", "text")
-    environ.setdefault("SCIM_SERVER_WORKERS", "2")
-    environ.setdefault("SCIM_SERVER_SMTP_URL", f"file://{(_DEMO / 'mail').absolute()}")
-    environ.setdefault("SCIM_SERVER_MAIL_FROM", "Demo <no-reply@demo.example>")
-    origin = f"http://{environ['SCIM_SERVER_BIND']}"
-    environ.setdefault("SCIM_SERVER_BASE_URL", origin)
-    (_DEMO / "mail").mkdir(mode=0o700, exist_ok=True)
-    settings = read_settings(environ)
-    upgrade(settings.database_url)
-    key = DigestKey.derive(settings.secret_key)
-    with _opened(settings) as store:
-        with begin_platform(store, write=True) as platform:
-            if find_organization(platform, _DEMO_SLUG) is None:
-                create_organization(platform, store, _DEMO_SLUG, "Demo organization", actor_id=_actor())
-        token = _kept(_DEMO / "token", lambda: _demo_token(store, key))
-        try:
-            authenticate(store, key, token, "")
-        except UnauthorizedException:
-            (_DEMO / "token").unlink()
-            token = _kept(_DEMO / "token", lambda: _demo_token(store, key))
-        password = _kept(_DEMO / "password", lambda: secrets.token_urlsafe(12))
-        fill_demo(store, password, _actor())
-        operator = _kept(_DEMO / "operator-token", lambda: _operator_token(store, key))
-    base_url, console = f"{origin}/scim/v2", sign_ins(origin, password)
-    _show(
-        {"scim_base_url": base_url, "token": token, "console": console, "operator_token": operator},
-        f"SCIM base URL  {base_url}\n"
-        f"Bearer token   {token}\n"
-        f'Try            curl -H "Authorization: Bearer {token}" {base_url}/Users\n'
-        + "".join(f"Console        {each['url']}  as {each['name']}\n" for each in console)
-        + f"Password       {password}\n"
-        f"Operator       {origin}/console/operator  with {operator}\n"
-        f"E-mail         {(_DEMO / 'mail').absolute()}\n",
-        as_json=as_json,
-    )
-
-
-def _start_worker(environ: dict[str, str]) -> None:
-    """Start a worker, which ends with the server."""
-    subprocess.Popen([sys.executable, "-c", _WORKER], env=environ)  # noqa: S603  # our own interpreter, no shell
-
-
-def _operator_token(store: Store, key: DigestKey) -> str:
-    with begin_platform(store, write=True) as platform:
-        return issue_operator_token(platform, key, None)[1]
-
-
-def _demo_token(store: Store, key: DigestKey) -> str:
-    credentials = operator_credentials(store, _DEMO_SLUG, actor_id=_actor())
-    with begin(store, credentials, write=True) as tenant:
-        return issue_token(tenant, key, DEFAULT_CONNECTION, "scim", None)[1]
-
-
-def _kept(path: Path, make: Callable[[], str]) -> str:
-    """Return the secret a file keeps, made and written the first time for its owner's eyes only."""
-    if not path.exists():
-        value = make()
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(value)
-    return path.read_text().strip()
 
 
 @main.group()
