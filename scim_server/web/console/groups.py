@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from flask import flash, render_template, request
 from flask_babel import gettext
-from scim2_models import InvalidValueException
+from scim2_models import InvalidValueException, UniquenessException
 from werkzeug.wrappers import Response as AnyResponse
 
 from scim_server.actions.groups import change_group, create_group, delete_group
@@ -120,6 +120,13 @@ def renaming(group_id: str, name: str) -> Patch:
     return prepare_patch(message, current_site().store.catalog.by_name("Group"), group_id, no_leniences())
 
 
+def problem_of(refusal: Exception | None) -> str | None:
+    """Return what is wrong with a form of a group, None where nothing is."""
+    if isinstance(refusal, UniquenessException) and (refusal.detail or "").startswith("displayName "):
+        return gettext("Another one has this name already. Choose another name.")
+    return in_their_language(refusal) if refusal else None
+
+
 def show_new(visit: Visit, grouping: Grouping) -> Page:
     """Show the form of a new group, or make it."""
     form = GroupForm.sent()
@@ -200,7 +207,7 @@ def _form(
         has_more_teams=len(teams) >= MAX_CHOICES,
         connections=connections,
         filled_by=filled_by,
-        problem=in_their_language(problem) if problem else None,
+        problem=problem_of(problem),
     )
 
 

@@ -18,7 +18,7 @@ from scim_server.store.roles import RoleRecord, get_role
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
 from scim_server.web.console.choosing import checked_id, typed
-from scim_server.web.console.groups import document_named, no_leniences, renaming
+from scim_server.web.console.groups import document_named, no_leniences, problem_of, renaming
 from scim_server.web.console.roles import role_name, scope_name
 from scim_server.web.console.texts import in_language
 from scim_server.web.console.visits import Page, Visit, page
@@ -157,7 +157,7 @@ def _form(visit: Visit, form: RoleForm, record: RoleRecord | None = None, proble
         record=record,
         permissions=[(key, in_language(text), scopes_of(profile, key)) for key, text in profile.permissions.items()],
         scope_name=scope_name,
-        problem=in_their_language(problem) if problem else None,
+        problem=problem_of(problem),
     )
 
 

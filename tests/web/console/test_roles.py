@@ -116,6 +116,7 @@ def test_a_role_of_ones_own_has_what_was_ticked(installers: Portal) -> None:
     assert installers.permissions(ben) == {"orders:read": "assigned", "prices:read": "organization"}
     again = pages.post("/roles/new", {"name": "Fitter", "permission": "invoices:read"})
     assert again.status_code == 409
+    assert "Another one has this name already." in again.text
     assert re.search(r'value="invoices:read" checked', again.text)
     assert pages.post("/roles/new", {"name": " ", "permission": "invoices:read"}).status_code == 400
     assert pages.post("/roles/new", {"name": "Other", "permission": "no:such"}).status_code == 400
@@ -220,8 +221,10 @@ def test_an_administrator_names_who_stands_in(delegated: Portal) -> None:
     assert delegated.api.read("seat")["deputy"] is None
 
 
-def test_the_seat_is_handed_over_with_evidence(contacts: Portal) -> None:
+def test_the_seat_is_handed_over_with_evidence(contacts: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator decides; until then it can be withdrawn, and given its evidence."""
+    for module in ("actions.hand_overs", "web.console.seat"):
+        monkeypatch.setattr(f"scim_server.{module}.MAX_EVIDENCE_BYTES", 1_000)
     admin = seated(contacts)
     pages = signed_in(contacts, admin)
     role, heir = contacts.roles()["administrator"], contacts.member("hera")
@@ -237,7 +240,7 @@ def test_the_seat_is_handed_over_with_evidence(contacts: Portal) -> None:
     pages.done("/hand-over", form)
     second = contacts.api.read("seat")["request"]["id"]
     assert pages.post(f"/hand-over/{second}/evidence", {}, of="/hand-over").status_code == 400
-    large = (io.BytesIO(b"x" * 2_000_001), "large.pdf")
+    large = (io.BytesIO(b"x" * 1_001), "large.pdf")
     assert pages.post(f"/hand-over/{second}/evidence", {"evidence": large}, of="/hand-over").status_code == 400
     letter = (io.BytesIO(b"%PDF I agree"), "letter.pdf")
     pages.done(f"/hand-over/{second}/evidence", {"evidence": letter}, of="/hand-over")
