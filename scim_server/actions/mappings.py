@@ -1,15 +1,14 @@
 """Mapping what an identity provider says of people to roles and customer groups."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 from scim2_models import ConflictException, InvalidValueException
 
-from scim_server.actions.authority import Guard, guarded, holdings
+from scim_server.actions.authority import Guard, guarded
+from scim_server.actions.effects import Effect, effects_of
 from scim_server.actions.groups import check_is_open, reachable
 from scim_server.actions.organizations import get_connection
 from scim_server.protocol.comparison import attribute_key
-from scim_server.protocol.permissions import effective
 from scim_server.protocol.role_values import MAX_LENGTH, role_key
 from scim_server.store.groups import get_group
 from scim_server.store.mappings import (
@@ -20,8 +19,7 @@ from scim_server.store.mappings import (
     get_mapping,
     insert_mapping,
 )
-from scim_server.store.permissions import list_holders
-from scim_server.store.session import Tenant, new_id, savepoint
+from scim_server.store.session import Tenant, new_id
 from scim_server.store.trail import record
 
 MAX_PREVIEWED = 1_000
@@ -36,16 +34,6 @@ class Wanted:
     source: Source
     value: str
     group_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What a change of mappings gives one member, and what it takes."""
-
-    member_id: str
-    display: str | None
-    gives: tuple[str, ...]
-    takes: tuple[str, ...]
 
 
 def create_mapping(tenant: Tenant, wanted: Wanted) -> Mapping:
@@ -105,10 +93,6 @@ def _remove(tenant: Tenant, mapping_id: str) -> None:
     record(tenant, "mapping.delete", "Mapping", mapping_id, {name: {"from": each} for name, each in changes.items()})
 
 
-class _UndoneError(Exception):
-    """Ends a preview."""
-
-
 def preview(tenant: Tenant, wanted: Wanted | None, removed_id: str | None) -> list[Effect]:
     """Return, person by person, what a change of mappings would give and take; nothing is changed.
 
@@ -117,42 +101,11 @@ def preview(tenant: Tenant, wanted: Wanted | None, removed_id: str | None) -> li
     with guarded(tenant) as guard:
         group_ids = [wanted.group_id] if wanted else []
         group_ids += [get_mapping(tenant, removed_id).group_id] if removed_id else []
-        members = _holders(tenant, group_ids)
-        after: dict[str, _Shown] = {}
-        with suppress(_UndoneError), savepoint(tenant):
+
+        def change() -> None:
             if removed_id:
                 _remove(tenant, removed_id)
             if wanted:
                 _create(tenant, guard, wanted)
-            members |= _holders(tenant, group_ids)
-            after = _permissions_of(tenant, guard, members)
-            raise _UndoneError
-        return _effects(_permissions_of(tenant, guard, members), after)
 
-
-_Shown = tuple[str | None, frozenset[str]]
-
-
-def _holders(tenant: Tenant, group_ids: list[str]) -> dict[str, str | None]:
-    holders = list_holders(tenant, group_ids, only_active=True, limit=MAX_PREVIEWED)
-    return {identifier: display for identifier, display, _ in holders}
-
-
-def _permissions_of(tenant: Tenant, guard: Guard, members: dict[str, str | None]) -> dict[str, _Shown]:
-    """Return what members have: permissions as ``name@scope``, and customer groups as ``customerGroup:name``."""
-    found: dict[str, _Shown] = {}
-    for member_id, display in members.items():
-        held = holdings(tenant, guard.profile, guard.organization, member_id)
-        groups = {f"{each.kind}:{each.display}" for each in held if each.kind == "customerGroup"}
-        scopes = effective(held, guard.profile).items()
-        found[member_id] = (display, frozenset(groups | {f"{name}@{scope}" for name, scope in scopes}))
-    return found
-
-
-def _effects(before: dict[str, _Shown], after: dict[str, _Shown]) -> list[Effect]:
-    effects = []
-    for member_id, (display, holds) in sorted(after.items()):
-        held = before[member_id][1]
-        if holds != held:
-            effects.append(Effect(member_id, display, tuple(sorted(holds - held)), tuple(sorted(held - holds))))
-    return effects
+        return effects_of(tenant, guard, group_ids, change, limit=MAX_PREVIEWED)

@@ -1,12 +1,15 @@
 """Groups as the organization sees them: teams, roles and customer groups, whoever fills them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from scim2_models import NotFoundException, UniquenessException
-from sqlalchemy import exists, select, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from scim_server.protocol.comparison import attribute_key
+from scim_server.store.id_sets import is_one_of
 from scim_server.store.resources import COMPUTED_TYPE, GroupPlace
 from scim_server.store.session import Tenant
 from scim_server.store.tables import resources
@@ -73,6 +76,37 @@ def get_group(tenant: Tenant, group_id: str, *, kind: str | None = None, lock: b
 
 
 _NAMES = {"customerGroup": "customer group", "role": "role", "team": "team"}
+
+
+def list_groups(
+    tenant: Tenant, kind: str, *, text: str = "", is_top: bool = False, after: str = "", limit: int
+) -> list[GroupRecord]:
+    """Return groups of a kind in the order of their names: those after a group, at most so many.
+
+    :param text: What their names contain.
+    :param is_top: Whether sub-teams are left out.
+    """
+    conditions = [resources.c.org_id == tenant.org_id, resources.c.resource_type == "Group", resources.c.kind == kind]
+    if is_top:
+        conditions.append(resources.c.parent_id.is_(None))
+    if text:
+        unique = tenant.catalog.by_name("Group").unique_attribute
+        assert unique is not None
+        conditions.append(resources.c.unique_key.contains(attribute_key(text, unique), autoescape=True))
+    if after:
+        own = resources.alias("own")
+        key = select(own.c.unique_key).where(own.c.org_id == tenant.org_id, own.c.id == after).scalar_subquery()
+        name = resources.c.unique_key
+        conditions.append(or_(name > key, and_(name == key, resources.c.id > after)))
+    found = select(*_COLUMNS).where(*conditions).order_by(resources.c.unique_key, resources.c.id).limit(limit)
+    return [GroupRecord(*row) for row in tenant.db.execute(found)]
+
+
+def list_sub_teams(tenant: Tenant, team_ids: Sequence[str], *, limit: int) -> list[GroupRecord]:
+    """Return the teams right below others in the order of their names, at most so many."""
+    below = (resources.c.org_id == tenant.org_id, is_one_of(tenant, resources.c.parent_id, team_ids))
+    found = select(*_COLUMNS).where(*below).order_by(resources.c.unique_key, resources.c.id).limit(limit)
+    return [GroupRecord(*row) for row in tenant.db.execute(found)]
 
 
 def has_sub_teams(tenant: Tenant, team_id: str) -> bool:

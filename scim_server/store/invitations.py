@@ -2,14 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from scim_server.protocol.lifecycle import State
 from scim_server.store.access_tables import invitations
 from scim_server.store.session import Tenant
+from scim_server.store.tables import resources
+
+Outlook = Literal["pending", "expired", "failed"]
+"""What can have become of an invitation that is neither accepted nor withdrawn."""
+
+OUTLOOKS: tuple[Outlook, ...] = get_args(Outlook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +64,26 @@ def change_invitation(tenant: Tenant, user_id: str, **values: Any) -> None:
     """Keep what has become of a member's invitation, where there is one."""
     of_user = (invitations.c.org_id == tenant.org_id, invitations.c.user_id == user_id)
     tenant.db.execute(update(invitations).where(*of_user).values(values))
+
+
+def list_invitations(
+    tenant: Tenant, outlook: Outlook, *, before: str | None, limit: int
+) -> list[tuple[Invitation, str | None]]:
+    """Return invitations that somebody may still accept or be sent anew, those of the newest members first.
+
+    :param before: The member whose invitation the page before ended with.
+    :return: Each with what its member is called.
+    """
+    conditions = [invitations.c.org_id == tenant.org_id, resources.c.state == "invited"]
+    if outlook == "failed":
+        conditions.append(invitations.c.status == "failed")
+    else:
+        ends = invitations.c.expires_at
+        conditions.append(invitations.c.status.in_(("pending", "sent")))
+        conditions.append(ends <= tenant.now if outlook == "expired" else or_(ends.is_(None), ends > tenant.now))
+    if before is not None:
+        conditions.append(invitations.c.user_id < before)
+    member = and_(resources.c.org_id == tenant.org_id, resources.c.id == invitations.c.user_id)
+    found = select(*_COLUMNS, resources.c.display).join(resources, member).where(*conditions)
+    rows = tenant.db.execute(found.order_by(invitations.c.user_id.desc()).limit(limit))
+    return [(Invitation(*row[:-1]), row[-1]) for row in rows]

@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    func,
     literal_column,
     null,
     or_,
@@ -164,6 +165,32 @@ def list_holders(
     return [(identifier, display, state) for identifier, display, state in tenant.db.execute(found)]
 
 
+def count_holders(tenant: Tenant, group_ids: Sequence[str], *, most: int) -> int:
+    """Return how many are in groups, through teams and mappings too; counting ends at so many."""
+    below = _below(tenant, group_ids)
+    user = resources.alias("holder")
+    # OFFSET 0 keeps the subquery, so that each is looked up by key, and only as long as there is need to.
+    is_user = exists(
+        select(user.c.id)
+        .where(user.c.org_id == tenant.org_id, user.c.id == below.c.member_id, user.c.resource_type == "User")
+        .offset(literal_column("0"))
+    )
+    some = select(below.c.member_id).where(is_user).limit(most).subquery("some_holders")
+    return tenant.db.scalar(select(func.count()).select_from(some)) or 0
+
+
+def list_unassigned(tenant: Tenant, role_ids: Sequence[str], *, limit: int) -> Sequence[MemberRecord]:
+    """Return members with access who are in roles, and in no customer group, in the order of their ids."""
+    groups = select(resources.c.id).where(resources.c.org_id == tenant.org_id, resources.c.kind == "customerGroup")
+    holders, assigned = _below(tenant, role_ids), _below(tenant, groups, "assigned")
+    lacking = (
+        resources.c.state == "active",
+        resources.c.id.in_(select(holders.c.member_id)),
+        resources.c.id.not_in(select(assigned.c.member_id)),
+    )
+    return list_some(tenant, *lacking, after="", limit=limit)
+
+
 def had_access(tenant: Tenant, group_ids: Sequence[str]) -> bool:
     """Return whether the access of somebody who is in groups has ended."""
     below = _below(tenant, group_ids)
@@ -186,7 +213,7 @@ def list_holding(tenant: Tenant, besides: str | None, *, after: str, limit: int)
     )
 
 
-def _below(tenant: Tenant, group_ids: Sequence[str] | Select[tuple[str]]) -> CTE:
+def _below(tenant: Tenant, group_ids: Sequence[str] | Select[tuple[str]], name: str = "below") -> CTE:
     """Return the members of groups: directly, through teams, and through what mappings make of others."""
     org_id = tenant.org_id
     source, mapped, valued, direct = (
@@ -219,7 +246,7 @@ def _below(tenant: Tenant, group_ids: Sequence[str] | Select[tuple[str]]) -> CTE
     )
     members = select(direct.c.member_id).where(direct.c.org_id == org_id, direct.c.group_id.in_(group_ids))
     first = union_all(members, by_group, by_value).subquery("first")
-    below = select(first.c.member_id).cte("below", recursive=True)
+    below = select(first.c.member_id).cte(name, recursive=True)
     nested = memberships.alias("nested")
     return below.union(
         select(nested.c.member_id).join(below, and_(nested.c.org_id == org_id, nested.c.group_id == below.c.member_id))

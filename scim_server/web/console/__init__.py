@@ -12,8 +12,10 @@ from scim_server.web.console import invitations as invitations
 from scim_server.web.console import member as member
 from scim_server.web.console import members as members
 from scim_server.web.console import operator as operator
+from scim_server.web.console import own_roles as own_roles
 from scim_server.web.console import profile as profile
 from scim_server.web.console import roles as roles
+from scim_server.web.console import seat as seat
 from scim_server.web.console import settings as settings
 from scim_server.web.console import signing_in as signing_in
 from scim_server.web.console import teams as teams
