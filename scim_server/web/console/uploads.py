@@ -14,12 +14,18 @@ _ENDPOINT = "console.imports_page"
 
 _BESIDE_THE_FILE_BYTES = 64 * 1024
 
+_TEXT_PART_BYTES = 256 * 1024
+"""NB: werkzeug holds a file against the limit of text parts too, by pieces of 64 KB and what is left of the one before:
+with a limit of 64 KB it would refuse larger files, depending on where their lines end."""
+
 
 def admit_upload() -> None:
     """Raise how much a request may send, where it is one by which who manages members uploads a file.
 
     :raises PayloadTooLargeException: When it sends more than that.
     """
+    if request.mimetype == "multipart/form-data":
+        request.max_form_memory_size = _TEXT_PART_BYTES
     if request.endpoint != _ENDPOINT or request.method != "POST" or request.view_args is None:
         return
     visit = visit_of(organization_named(request.view_args["organization"]))
