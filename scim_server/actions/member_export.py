@@ -12,17 +12,18 @@ from scim_server.store.trail import record
 MEMBERS_AT_ONCE = 500
 
 # Without it, a spreadsheet takes the file for one in the encoding of its own system.
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _DELIMITERS = {"fr": ";"}
 """What a spreadsheet in a language separates cells by, where that is no comma."""
 
 
 def template(tenant: Tenant) -> bytes:
     """Return a file to fill: the names of the columns, as spreadsheets in the organization's language read them."""
-    return _BOM + header(_delimiter(tenant)).encode()
+    return BOM + header(delimiter_for(tenant)).encode()
 
 
-def _delimiter(tenant: Tenant) -> str:
+def delimiter_for(tenant: Tenant) -> str:
+    """Return what separates the cells of a file for the organization."""
     return _DELIMITERS.get(organization_of(tenant).language, ",")
 
 
@@ -37,11 +38,11 @@ def export_members(store: Store, credentials: Credentials) -> Iterator[bytes]:
 
 def _begin(tenant: Tenant) -> str:
     record(tenant, "member.export", "Organization", tenant.org_id, {})
-    return _delimiter(tenant)
+    return delimiter_for(tenant)
 
 
 def _pieces(store: Store, credentials: Credentials, delimiter: str) -> Iterator[bytes]:
-    yield _BOM + header(delimiter).encode()
+    yield BOM + header(delimiter).encode()
     after = ""
     while True:
         with begin(store, credentials, write=False) as tenant:

@@ -24,6 +24,7 @@ from scim_server.store.connections import (
 )
 from scim_server.store.organizations import (
     Organization,
+    SlugTakenError,
     find_organization,
     insert_organization,
     own_organization,
@@ -51,6 +52,9 @@ _NAMES_SHOWN = 20
 
 # NB: no UUID, so that an organization can be named by its slug or by its id.
 SLUG = re.compile(r"(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+RESERVED_SLUGS = frozenset({"operator", "static"})
+"""What begins other addresses below ``/console`` than those of an organization."""
 
 _MAILBOX = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 
@@ -90,6 +94,8 @@ def create_organization(
         raise ValueError(
             f"{slug!r} is not a slug: 1 to 63 lower-case letters, digits and hyphens, with no hyphen at an end"
         )
+    if slug in RESERVED_SLUGS:
+        raise SlugTakenError(f"the slug {slug!r} is taken by the console; choose another")
     values = _checked({"name": name, "time_zone": time_zone, "language": language})
     organization = Organization(
         new_id(), slug, values["name"], "active", platform.now, values["time_zone"], values["language"], portal

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from scim_server.protocol.portals import DEFAULT_PORTAL
@@ -58,9 +58,18 @@ def insert_organization(platform: Platform, organization: Organization) -> None:
         raise SlugTakenError(f"the slug {organization.slug!r} is taken") from exc
 
 
-def list_organizations(platform: Platform, *, after: str = "", limit: int | None = None) -> list[Organization]:
-    """Return organizations in the order of their slugs: those after a slug, at most so many."""
+def list_organizations(
+    platform: Platform, *, after: str = "", limit: int | None = None, beginning: str = ""
+) -> list[Organization]:
+    """Return organizations in the order of their slugs: those after a slug, at most so many.
+
+    :param beginning: What their slug or their name begins with, in capitals or not.
+    """
     following = select(*_COLUMNS).where(organizations.c.slug > after).order_by(organizations.c.slug)
+    if beginning:
+        lowered = beginning.lower()
+        named = func.lower(organizations.c.name).startswith(lowered, autoescape=True)
+        following = following.where(or_(organizations.c.slug.startswith(lowered, autoescape=True), named))
     return [Organization(*row) for row in platform.db.execute(following.limit(limit))]
 
 

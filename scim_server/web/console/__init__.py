@@ -12,6 +12,7 @@ from scim_server.web.console import invitations as invitations
 from scim_server.web.console import member as member
 from scim_server.web.console import members as members
 from scim_server.web.console import operator as operator
+from scim_server.web.console import operator_hand_overs as operator_hand_overs
 from scim_server.web.console import own_roles as own_roles
 from scim_server.web.console import profile as profile
 from scim_server.web.console import roles as roles

@@ -17,6 +17,7 @@ from scim_server.actions.tokens import CredentialStateError
 from scim_server.store.connections import ConnectionNameTakenError
 from scim_server.store.organizations import SlugTakenError
 from scim_server.web.console.refusals import REFUSALS
+from scim_server.web.console.uploads import admit_upload
 from scim_server.web.console.visits import CONSOLE_PREFIX, Visit, blueprint, is_https
 from scim_server.web.requests import current_request
 
@@ -96,6 +97,7 @@ def _check_form() -> None:
     """Take no form that this server has not made for this browser."""
     if request.args.get("language") in LANGUAGES:
         session["language"] = request.args["language"]
+    admit_upload()
     csrf.protect()
 
 
