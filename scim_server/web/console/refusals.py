@@ -47,4 +47,38 @@ REFUSALS = (
         "the organization has lost its administrator, and is in recovery: ask for a hand-over with evidence, which "
         "the operator approves"
     ),
+    _("a text has %(most)s characters at most"),
+    _("a text holds no control characters"),
+    _("choose one of what is offered"),
+    _("this form is not whole; open the page again"),
+    _("the resource has changed since that version; read it again, then send the change"),
+    _("there is a connection %(name)s already"),
+    _("the name of a connection must have 1 to %(most)s characters"),
+    _(
+        "the connection %(name)s has %(num)s live tokens, which is what a rotation needs; "
+        "revoke one of them first: %(ids)s"
+    ),
+    _("this token is being rotated already; complete or cancel that first"),
+    _("this token opens nothing any more"),
+    _("no rotation of this token is under way"),
+    _("the name of a client must have 1 to 200 characters"),
+    _("this client is disabled"),
+    _("this client has keys, and no secret"),
+    _("a mapping gives a role or a customer group; add members to a team by hand"),
+    _("at most %(most)s can have the role %(role)s, so it is given by hand alone"),
+    _("%(value)s is mapped to this already"),
+    _("value must have 1 to %(most)s characters"),
+    _("there is no group %(id)s"),
+    _("there is no mapping %(id)s"),
+    _("there is no such page"),
+    _("the name must have 1 to %(most)s characters"),
+    _("%(value)s is no e-mail address, such as contact@example.com"),
+    _("nobody has the administrator's seat: the operator gives it by a hand-over with evidence"),
+    _("there is no administrator yet"),
+    _("no administrator has access: the deputy has the seat"),
+    _("at least two administrators are advised, so that one stands in for the other"),
+    _("there is no deputy: the organization is in recovery when its administrator loses access"),
+    _("%(num)s members have the seat, where %(profile)s has one"),
+    _("the deputy has no access; name another"),
+    _("the deputy is an administrator; name somebody else"),
 )
