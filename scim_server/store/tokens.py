@@ -147,7 +147,8 @@ def list_of_connections(
 def last_use(tenant: Tenant, connection_id: str) -> datetime | None:
     """Return when a token of a connection was last used, to the minute, whatever its kind; None for never."""
     of_connection = (_of(tenant), tokens.c.connection_id == connection_id)
-    return tenant.db.scalar(select(func.max(tokens.c.last_used_at)).where(*of_connection))
+    used_at: datetime | None = tenant.db.scalar(select(func.max(tokens.c.last_used_at)).where(*of_connection))
+    return used_at
 
 
 def find_token(platform: Platform, key: DigestKey, token_or_id: str) -> tuple[str, TokenRecord] | None:

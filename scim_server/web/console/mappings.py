@@ -1,6 +1,7 @@
 """Mappings: which role or customer group people get by what an identity provider says of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +18,7 @@ from scim_server.store.groups import GroupRecord, find_group, get_group
 from scim_server.store.mappings import Mapping, Source, get_mapping, list_mappings, list_pushed_groups
 from scim_server.store.roles import list_roles
 from scim_server.store.search import search_resources
-from scim_server.store.session import Tenant
+from scim_server.store.session import Tenant, savepoint
 from scim_server.web.console.answers import Refusal, in_their_language
 from scim_server.web.console.connections import connection_of
 from scim_server.web.console.texts import in_language
@@ -115,7 +116,20 @@ def _create(wanted: Wanted, tenant: Tenant) -> Mapping:
 def _dry_run(wanted: Wanted, tenant: Tenant) -> tuple[ConnectionRecord, GroupRecord, list[Effect]]:
     connection = connection_of(tenant, wanted.connection)
     group = get_group(tenant, wanted.group_id)
-    return connection, group, preview(tenant, wanted, None)
+    effects = preview(tenant, wanted, None)
+    _try(tenant, partial(_create, wanted))
+    return connection, group, effects
+
+
+class _UndoneError(Exception):
+    """Ends a try."""
+
+
+def _try(tenant: Tenant, action: Callable[[Tenant], object]) -> None:
+    """Do something and undo it, so that what would be refused once it is confirmed is refused before."""
+    with suppress(_UndoneError), savepoint(tenant):
+        action(tenant)
+        raise _UndoneError
 
 
 def _mapping_form(visit: Visit, problem: Exception | None = None) -> str:
@@ -176,7 +190,9 @@ def remove_a_mapping(visit: Visit, mapping: str) -> Page:
         return visit.redirect("mappings_page")
 
     def dry_run(tenant: Tenant) -> tuple[Shown, list[Effect]]:
-        return _shown(tenant, get_mapping(tenant, mapping)), preview(tenant, None, mapping)
+        shown, effects = _shown(tenant, get_mapping(tenant, mapping)), preview(tenant, None, mapping)
+        _try(tenant, lambda within: remove_mapping(within, mapping))
+        return shown, effects
 
     shown, effects = visit.write(dry_run)
     return render_template(
