@@ -93,9 +93,16 @@ def update_client(tenant: Tenant, client_id: str, **values: Any) -> None:
     tenant.db.execute(update(oauth_clients).where(*condition).values(values))
 
 
-def list_clients(tenant: Tenant, *, after: str = "", limit: int | None = None) -> list[OAuthClient]:
-    """Return clients of the organization, oldest first: those after an id, at most so many."""
-    following = (oauth_clients.c.org_id == tenant.org_id, oauth_clients.c.id > after)
+def list_clients(
+    tenant: Tenant, *, connection_id: str | None = None, after: str = "", limit: int | None = None
+) -> list[OAuthClient]:
+    """Return clients of the organization, oldest first: those after an id, at most so many.
+
+    :param connection_id: The only connection whose clients are asked for.
+    """
+    following = [oauth_clients.c.org_id == tenant.org_id, oauth_clients.c.id > after]
+    if connection_id is not None:
+        following.append(oauth_clients.c.connection_id == connection_id)
     rows = tenant.db.execute(select(*_COLUMNS).where(*following).order_by(oauth_clients.c.id).limit(limit))
     return [OAuthClient(*row) for row in rows]
 

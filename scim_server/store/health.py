@@ -43,12 +43,25 @@ class ConnectionHealth:
     hours: tuple[Hour, ...]
 
 
-def read_health(tenant: Tenant, connection_id: str) -> ConnectionHealth:
-    """Return the health of a connection, up to the requests of the last seconds."""
+@dataclass(frozen=True, slots=True)
+class RequestError:
+    """The last request of an hour that was answered with 400 or above, and what was said of it."""
+
+    at: datetime
+    status: int
+    detail: str | None
+
+
+def read_health(tenant: Tenant, connection_id: str, *, limit: int | None = None) -> ConnectionHealth:
+    """Return the health of a connection, up to the requests of the last seconds.
+
+    :param limit: How many hours are looked at, the newest first.
+    """
     rows = tenant.db.execute(
         select(connection_hours)
         .where(connection_hours.c.org_id == tenant.org_id, connection_hours.c.connection_id == connection_id)
         .order_by(connection_hours.c.hour.desc())
+        .limit(limit)
     ).all()
     failed = next((row for row in rows if row.last_error_at is not None), None)
     return ConnectionHealth(
@@ -58,6 +71,19 @@ def read_health(tenant: Tenant, connection_id: str) -> ConnectionHealth:
         last_error_detail=failed.last_error_detail if failed else None,
         hours=tuple(Hour(row.hour, row.requests, row.errors) for row in rows),
     )
+
+
+def list_errors(tenant: Tenant, connection_id: str, limit: int) -> list[RequestError]:
+    """Return the last error of each hour that had one, the newest first, at most so many."""
+    of_connection = (connection_hours.c.org_id == tenant.org_id, connection_hours.c.connection_id == connection_id)
+    columns = (connection_hours.c.last_error_at, connection_hours.c.last_error_status)
+    rows = tenant.db.execute(
+        select(*columns, connection_hours.c.last_error_detail)
+        .where(*of_connection, connection_hours.c.last_error_at.is_not(None))
+        .order_by(connection_hours.c.hour.desc())
+        .limit(limit)
+    )
+    return [RequestError(*row) for row in rows]
 
 
 @dataclass(slots=True)

@@ -75,3 +75,11 @@ def find_pushed_group(tenant: Tenant, connection_id: str, group_id: str) -> str 
     """Return what is read for a group of a connection, None where it has none of that id."""
     own = (resources.c.org_id == tenant.org_id, resources.c.id == group_id, resources.c.namespace == connection_id)
     return tenant.db.scalar(select(resources.c.display).where(*own))
+
+
+def list_pushed_groups(tenant: Tenant, connection_id: str, limit: int) -> Sequence[tuple[str, str]]:
+    """Return the ids and names of groups of a connection, oldest first, at most so many."""
+    own = (resources.c.org_id == tenant.org_id, resources.c.resource_type == "Group")
+    found = select(resources.c.id, resources.c.display).where(*own, resources.c.namespace == connection_id)
+    rows = tenant.db.execute(found.order_by(resources.c.id).limit(limit))
+    return [(identifier, display) for identifier, display in rows]

@@ -5,7 +5,7 @@ import hmac
 import math
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -131,6 +131,24 @@ def get_token(tenant: Tenant, token_id: str) -> TokenRecord | None:
     """Return a token of the organization by its id."""
     row = tenant.db.execute(select(*_COLUMNS).where(_of(tenant), tokens.c.id == token_id)).first()
     return None if row is None else TokenRecord(*row)
+
+
+def list_of_connections(
+    tenant: Tenant, connection_ids: Sequence[str], *, only_live: bool = False, after: str = "", limit: int | None = None
+) -> list[TokenRecord]:
+    """Return static tokens of connections, oldest first: those after an id, at most so many."""
+    listed = [_of(tenant), tokens.c.connection_id.in_(connection_ids), tokens.c.kind == "static", tokens.c.id > after]
+    if only_live:
+        listed += [tokens.c.revoked_at.is_(None), or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > tenant.now)]
+    statement = select(*_COLUMNS).where(*listed).order_by(tokens.c.id).limit(limit)
+    return [TokenRecord(*row) for row in tenant.db.execute(statement)]
+
+
+def last_use(tenant: Tenant, connection_id: str) -> datetime | None:
+    """Return when a token of a connection was last used, to the minute, whatever its kind; None for never."""
+    of_connection = (_of(tenant), tokens.c.connection_id == connection_id)
+    used_at: datetime | None = tenant.db.scalar(select(func.max(tokens.c.last_used_at)).where(*of_connection))
+    return used_at
 
 
 def find_token(platform: Platform, key: DigestKey, token_or_id: str) -> tuple[str, TokenRecord] | None:

@@ -4,11 +4,15 @@ Server-rendered; every flow works without JavaScript. A view is parse → one ac
 May import ``protocol``, ``store``, ``actions``, and from ``web`` what is not ``scim``, ``api`` or ``oauth``.
 """
 
+from scim_server.web.console import connection_clients as connection_clients
+from scim_server.web.console import connection_guides as connection_guides
+from scim_server.web.console import connection_tokens as connection_tokens
 from scim_server.web.console import connections as connections
 from scim_server.web.console import customer_groups as customer_groups
 from scim_server.web.console import history as history
 from scim_server.web.console import imports as imports
 from scim_server.web.console import invitations as invitations
+from scim_server.web.console import mappings as mappings
 from scim_server.web.console import member as member
 from scim_server.web.console import members as members
 from scim_server.web.console import operator as operator

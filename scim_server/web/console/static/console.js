@@ -32,7 +32,8 @@ const refresh = (part) => setTimeout(async () => {
     const answer = await fetch(location.href);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const now = page.getElementById(part.id);
-    if (answer.ok && now) { part.replaceWith(now); part = now; }
+    // What is the same is left alone, so that nobody is told of it again.
+    if (answer.ok && now && now.outerHTML !== part.outerHTML) { part.replaceWith(now); part = now; }
   } catch { /* The next time may do. */ }
   if (part.dataset.refresh) refresh(part);
 }, Number(part.dataset.refresh) * 1000);
