@@ -1,0 +1,1 @@
+"""The list of members is what it says, and found by indexes."""
