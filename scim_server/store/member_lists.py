@@ -142,6 +142,7 @@ def count_states(tenant: Tenant) -> dict[State, int]:
         .select_from(
             select(resources.c.id)
             .where(resources.c.org_id == tenant.org_id, resources.c.state == state)
+            .order_by(resources.c.last_name)  # By the index, whatever share of all they are.
             .limit(literal_column(str(MAX_FOUND + 1)))
             .subquery()
         )

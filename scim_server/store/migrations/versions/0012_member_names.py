@@ -28,7 +28,7 @@ FILL = {
                    unique_key, ''), 100),
                first_name = left(coalesce(CASE jsonb_typeof(folded #> '{name,givenName}')
                           WHEN 'string' THEN folded #>> '{name,givenName}' END, ''), 100)
-         WHERE org_id = :org_id AND resource_type = 'User'
+         WHERE resources.org_id = :org_id AND resource_type = 'User'
     """,
     "sqlite": """
         UPDATE resources
@@ -40,7 +40,7 @@ FILL = {
                    unique_key, ''), 1, 100),
                first_name = substr(coalesce(CASE json_type(folded, '$.name.givenName')
                           WHEN 'text' THEN json_extract(folded, '$.name.givenName') END, ''), 1, 100)
-         WHERE org_id = :org_id AND resource_type = 'User'
+         WHERE resources.org_id = :org_id AND resource_type = 'User'
     """,
 }
 
