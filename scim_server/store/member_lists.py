@@ -346,10 +346,8 @@ def _stretches(tenant: Tenant, wanted: Wanted, after: Key | None) -> list[Select
         columns = [resources.c[name] for name in _KEYS[wanted.sort]]
         values = tuple_(*(bindparam(None, each, KeyType) for each in after))
         found = found.where(tuple_(*columns) < values if wanted.sort == "created" else tuple_(*columns) > values)
-    if wanted.sort == "created":
+    if wanted.sort != "name":
         return [found.where(resources.c.resource_type == "User")]
-    if wanted.sort == "user_name":
-        return [found.where(COMPUTED_TYPE == "User")]
     return [found.where(resources.c.state == state) for state in ((wanted.state,) if wanted.state else STATES)]
 
 
