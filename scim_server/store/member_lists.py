@@ -197,14 +197,19 @@ def _conditions(tenant: Tenant, wanted: Wanted) -> list[_Condition]:
     conditions = [_in_group(tenant, group_id) for group_id in wanted.groups[:MAX_GROUPS]]
     state, origin = wanted.state, None if wanted.origin == LOCAL else wanted.origin
     if state is not None:
-        conditions.append(_of_column(tenant, lambda row: row.state == state))
+        in_state = select(resources.c.id).where(resources.c.org_id == tenant.org_id, resources.c.state == state)
+        conditions.append(_of_column(in_state.order_by(resources.c.last_name), lambda row: row.state == state))
     if wanted.origin is not None:
-        conditions.append(_of_column(tenant, lambda row: row.managed_by == origin))
+        managed_by = resources.c.managed_by
+        # NB: no equation, with which the order would be none, and would need no index.
+        of_origin = managed_by.is_(None) if origin is None else managed_by.between(origin, origin)
+        found = select(resources.c.id).where(resources.c.org_id == tenant.org_id, of_origin, _IS_MEMBER)
+        conditions.append(_of_column(found.order_by(managed_by), lambda row: row.managed_by == origin))
     return conditions + [_with_word(tenant, word) for word in wanted.words[:MAX_WORDS]]
 
 
-def _of_column(tenant: Tenant, test: Callable[[Any], ColumnElement[bool]]) -> _Condition:
-    found = select(resources.c.id).where(resources.c.org_id == tenant.org_id, test(resources.c), _IS_MEMBER)
+def _of_column(found: Select[Any], test: Callable[[Any], ColumnElement[bool]]) -> _Condition:
+    """Return the condition on a column; what finds its rows is ordered as their index is, so that it is by this."""
     return _Condition(lambda limit: found.limit(literal_column(str(limit))), test)
 
 
