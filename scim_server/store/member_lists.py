@@ -245,13 +245,17 @@ def _with_word(tenant: Tenant, word: str) -> _Condition:
 
     def ids(limit: int) -> Select[Any]:
         # NB: whoever has the word twice counts twice; a condition only seems to be met by a few more.
-        most = literal_column(str(limit))
+        # Each is in the order of its index, so that it is by this.
+        most, last_name, first_name = literal_column(str(limit)), resources.c.last_name, resources.c.first_name
+        found = select(resources.c.id).where(own)
+        in_states = (found.where(resources.c.state == each, _begins(last_name, last)) for each in STATES)
+        of_name = found.where(_begins(resources.c.unique_key, user_name), COMPUTED_TYPE == "User")
+        of_address = select(emails.c.resource_id.label("id")).where(own_address, address)
         parts = (
-            # Every state there is: the index has it before the name.
-            select(resources.c.id).where(own, resources.c.state.in_(STATES), _begins(resources.c.last_name, last)),
-            select(resources.c.id).where(own, _begins(resources.c.first_name, first), _IS_MEMBER),
-            select(resources.c.id).where(own, _begins(resources.c.unique_key, user_name), COMPUTED_TYPE == "User"),
-            select(emails.c.resource_id.label("id")).where(own_address, address),
+            *(each.order_by(last_name) for each in in_states),
+            found.where(_begins(first_name, first), _IS_MEMBER).order_by(first_name),
+            of_name.order_by(resources.c.unique_key),
+            of_address.order_by(emails.c.value),
         )
         together = union_all(*(select(part.limit(most).subquery().c.id) for part in parts)).subquery()
         return select(together.c.id).limit(most)
