@@ -166,6 +166,8 @@ def filled(fresh_database: Database) -> Iterator[tuple[Tenant, str, str]]:
                 " CASE WHEN n < 4 THEN 'archived' ELSE 'active' END, n >= 4, 'smith' || n, 'ann',"
             )
             tenant.db.execute(text(f"{people} CAST(:now AS {moment}), CAST(:now AS {moment}) {source}"), values)
+            addresses = "SELECT :org_id, 'smith' || n || '@example.com', 'id-' || (n + 10000)"
+            tenant.db.execute(text(f"INSERT INTO emails (org_id, value, resource_id) {addresses} {source}"), values)
             for group, share in ((few, 1_000), (all_of_them, 1)):
                 tenant.db.execute(
                     text(
