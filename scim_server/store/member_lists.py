@@ -198,28 +198,30 @@ def _conditions(tenant: Tenant, wanted: Wanted) -> list[_Condition]:
     state, origin = wanted.state, None if wanted.origin == LOCAL else wanted.origin
     if state is not None:
         in_state = select(resources.c.id).where(resources.c.org_id == tenant.org_id, resources.c.state == state)
-        conditions.append(_of_column(in_state.order_by(resources.c.last_name), lambda row: row.state == state))
+        conditions.append(_in_index(in_state.order_by(resources.c.last_name), lambda row: row.state == state))
     if wanted.origin is not None:
         managed_by = resources.c.managed_by
-        # NB: no equation, with which the order would be none, and would need no index.
-        of_origin = managed_by.is_(None) if origin is None else managed_by.between(origin, origin)
+        of_origin = managed_by.is_(None) if origin is None else _is(managed_by, origin)
         found = select(resources.c.id).where(resources.c.org_id == tenant.org_id, of_origin, _IS_MEMBER)
-        conditions.append(_of_column(found.order_by(managed_by), lambda row: row.managed_by == origin))
+        conditions.append(_in_index(found.order_by(managed_by), lambda row: row.managed_by == origin))
     return conditions + [_with_word(tenant, word) for word in wanted.words[:MAX_WORDS]]
 
 
-def _of_column(found: Select[Any], test: Callable[[Any], ColumnElement[bool]]) -> _Condition:
-    """Return the condition on a column; what finds its rows is ordered as their index is, so that it is by this."""
+def _in_index(found: Select[Any], test: Callable[[Any], ColumnElement[bool]]) -> _Condition:
+    """Return the condition of a test; what finds those who meet it is in the order of an index, so that it is by this."""
     return _Condition(lambda limit: found.limit(literal_column(str(limit))), test)
 
 
 def _in_group(tenant: Tenant, group_id: str) -> _Condition:
-    own = (memberships.c.org_id == tenant.org_id, memberships.c.group_id == group_id)
-    found = select(memberships.c.member_id).where(*own)
-    return _Condition(
-        lambda limit: found.limit(literal_column(str(limit))),
-        lambda row: _is_any(select(_ONE).where(*own, memberships.c.member_id == row.id)),
-    )
+    own, of_group = memberships.c.org_id == tenant.org_id, memberships.c.group_id
+    found = select(memberships.c.member_id).where(own, _is(of_group, group_id)).order_by(of_group)
+    holds = select(_ONE).where(own, of_group == group_id)
+    return _in_index(found, lambda row: _is_any(holds.where(memberships.c.member_id == row.id)))
+
+
+def _is(column: ColumnElement[str], value: str) -> ColumnElement[bool]:
+    """Return whether a column has a value; no equation, among whose rows its order would be none and need no index."""
+    return column.between(value, value)
 
 
 _ONE: ColumnElement[int] = literal_column("1")
