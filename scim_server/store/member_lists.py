@@ -208,7 +208,7 @@ def _conditions(tenant: Tenant, wanted: Wanted) -> list[_Condition]:
 
 
 def _in_index(found: Select[Any], test: Callable[[Any], ColumnElement[bool]]) -> _Condition:
-    """Return the condition of a test; what finds those who meet it is in the order of an index, so that it is by this."""
+    """Return the condition of a test; what finds those who meet it has the order of an index, so that it is by this."""
     return _Condition(lambda limit: found.limit(literal_column(str(limit))), test)
 
 
@@ -221,7 +221,7 @@ def _in_group(tenant: Tenant, group_id: str) -> _Condition:
 
 def _is(column: ColumnElement[str], value: str) -> ColumnElement[bool]:
     """Return whether a column has a value; no equation, among whose rows its order would be none and need no index."""
-    return column.between(value, value)
+    return and_(column >= bind_text(value), column <= bind_text(value))
 
 
 _ONE: ColumnElement[int] = literal_column("1")
