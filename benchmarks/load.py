@@ -27,6 +27,7 @@ from scim_server.protocol.documents import display_of, read_resource, split
 from scim_server.protocol.profiles import PROFILES, Leniences
 from scim_server.store.emails import email_rows
 from scim_server.store.migrate import upgrade
+from scim_server.store.resources import listed_names
 from scim_server.store.session import (
     Actor,
     Connection,
@@ -172,19 +173,22 @@ def resource_row(
     parts = split(read_resource(payload, definition, Leniences(PROFILES[PROFILE])), definition)
     unique = definition.unique_attribute
     assert unique is not None
+    unique_key, folded = attribute_key(parts.document[unique.name], unique), fold_document(parts.document, definition)
+    names = listed_names(folded, unique_key) if definition.is_user else {"last_name": None, "first_name": None}
     return {
         "org_id": tenant.org_id,
         "id": resource_id,
         "resource_type": definition.name,
         "namespace": (tenant.connection_id or "") if definition.is_group else "",
-        "unique_key": attribute_key(parts.document[unique.name], unique),
+        "unique_key": unique_key,
         "external_id": comparison_key(parts.document["externalId"], case_exact=True),
         "active": parts.active is not False if definition.has_active else None,
         "kind": "team" if definition.is_group else None,
         "state": ("active" if parts.active is not False else "contact") if definition.is_user else None,
         "display": display_of(parts.document, definition),
         "document": orjson.dumps(parts.document).decode(),
-        "folded": fold_document(parts.document, definition),
+        "folded": folded,
+        **names,
         "version": 1,
         "created_at": tenant.now,
         "modified_at": tenant.now,

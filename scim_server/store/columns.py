@@ -25,6 +25,9 @@ Key = Text().with_variant(Text(collation="C"), "postgresql")
 MAX_KEY_BYTES = 1_000
 """The longest indexed value; PostgreSQL's B-tree takes 2,700 bytes with the rest of the key."""
 
+MAX_NAME_LENGTH = 100
+"""How many characters of a name members are listed and searched by."""
+
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 

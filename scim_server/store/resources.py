@@ -33,7 +33,7 @@ from scim_server.protocol.projection import Projection
 from scim_server.protocol.replies import StoredResource
 from scim_server.protocol.role_values import role_keys
 from scim_server.store.calendar import keep_dates
-from scim_server.store.columns import MAX_KEY_BYTES, Moment, computed
+from scim_server.store.columns import MAX_KEY_BYTES, MAX_NAME_LENGTH, Moment, computed
 from scim_server.store.emails import email_keys
 from scim_server.store.id_sets import id_list, is_listed
 from scim_server.store.memberships import MEMBERS_AT_ONCE, groups_column, groups_of, members_of, read_groups
@@ -470,7 +470,8 @@ def _writing(*names: str) -> Update:
 
 
 _STAMPS = ("version", "modified_at", "changed_by")
-_CONTENT = ("document", "folded", "active", "display", "unique_key", "external_id")
+_NAMES = ("last_name", "first_name")
+_CONTENT = ("document", "folded", "active", "display", *_NAMES, "unique_key", "external_id")
 _INSERTED = (
     *("org_id", "id", "resource_type", "namespace", "kind", "parent_id", "state", *_CONTENT),
     *("version", "created_at", "modified_at", "created_by", "changed_by", "managed_by"),
@@ -489,15 +490,30 @@ _TOUCH = Prepared(_writing(*_STAMPS))
 
 def _content(document: Document, definition: ResourceDefinition, active: bool | None) -> dict[str, Any]:
     """Return the columns that follow from a document: its bytes, its folded form, its shadows."""
+    folded, unique_key = fold_document(document, definition), _unique_key(document, definition)
     return {
         "document": orjson.dumps(document).decode(),
-        "folded": fold_document(document, definition),
+        "folded": folded,
         "active": active,
         "display": display_of(document, definition),
-        "unique_key": _unique_key(document, definition),
+        **(listed_names(folded, unique_key) if definition.is_user else dict.fromkeys(_NAMES)),
+        "unique_key": unique_key,
         "external_id": None
         if document.get("externalId") is None
         else _bounded(comparison_key(document["externalId"], case_exact=True), "externalId"),
+    }
+
+
+def listed_names(folded: Document, unique_key: str | None) -> dict[str, str]:
+    """Return what a user is listed under: who has no last name, under the ``displayName``, else the ``userName``."""
+    name = folded.get("name")
+    name = name if isinstance(name, dict) else {}
+    lasts = (name.get("familyName"), folded.get("displayName"), unique_key)
+    last = next((each for each in lasts if isinstance(each, str) and each), "")
+    first = name.get("givenName")
+    return {
+        "last_name": last[:MAX_NAME_LENGTH],
+        "first_name": first[:MAX_NAME_LENGTH] if isinstance(first, str) else "",
     }
 
 

@@ -4,7 +4,7 @@ from sqlalchemy import column, inspect, select, table
 
 from scim_server.store.session import Store, begin_platform
 
-NEWEST = "0011"
+NEWEST = "0012"
 """The newest of the migrations."""
 
 _version = table("alembic_version", column("version_num"))

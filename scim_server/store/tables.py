@@ -190,6 +190,10 @@ resources = Table(
     Column("access_ended_at", Moment),
     # What a person reads: displayName, else name.formatted, else the unique attribute.
     Column("display", Text),
+    # What members are listed and searched by, in their folded form; NULL for what is no user. Not as expressions on
+    # ``folded``: PostgreSQL would write every index of a row anew for each change of its document.
+    Column("last_name", Key),
+    Column("first_name", Key),
     Column("kind", Key),
     Column("parent_id", Key),
     Column("document", Text, nullable=False),
@@ -234,6 +238,26 @@ resources = Table(
         "resource_type",
         sqlite_where=text("external_id IS NOT NULL"),
         postgresql_where=text("external_id IS NOT NULL"),
+    ),
+    # The three of the members list; see store/member_lists.py. This one has members in order, counts them by state,
+    # and finds them by the beginning of their last names.
+    Index(
+        "ix_resources_name",
+        *("org_id", "state", "last_name", "first_name", "id"),
+        sqlite_where=text("state IS NOT NULL"),
+        postgresql_where=text("state IS NOT NULL"),
+    ),
+    Index(
+        "ix_resources_first_name",
+        *("org_id", "first_name", "id"),
+        sqlite_where=text("state IS NOT NULL"),
+        postgresql_where=text("state IS NOT NULL"),
+    ),
+    Index(
+        "ix_resources_managed_by",
+        *("org_id", "managed_by", "id"),
+        sqlite_where=text("state IS NOT NULL"),
+        postgresql_where=text("state IS NOT NULL"),
     ),
 )
 
