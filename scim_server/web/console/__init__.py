@@ -4,12 +4,16 @@ Server-rendered; every flow works without JavaScript. A view is parse → one ac
 May import ``protocol``, ``store``, ``actions``, and from ``web`` what is not ``scim``, ``api`` or ``oauth``.
 """
 
+from scim_server.web.console import browsers as browsers
 from scim_server.web.console import connections as connections
 from scim_server.web.console import customer_groups as customer_groups
 from scim_server.web.console import history as history
 from scim_server.web.console import imports as imports
 from scim_server.web.console import invitations as invitations
 from scim_server.web.console import member as member
+from scim_server.web.console import member_actions as member_actions
+from scim_server.web.console import member_forms as member_forms
+from scim_server.web.console import member_leaving as member_leaving
 from scim_server.web.console import members as members
 from scim_server.web.console import operator as operator
 from scim_server.web.console import profile as profile

@@ -47,4 +47,53 @@ REFUSALS = (
         "the organization has lost its administrator, and is in recovery: ask for a hand-over with evidence, which "
         "the operator approves"
     ),
+    # One member, and what members do for themselves.
+    _("there is no member %(member)s"),
+    _("there is no group %(group)s"),
+    _("there is no role %(role)s"),
+    _("the member has no session %(session)s"),
+    _("this cannot be done with this member now, or is not yours to do"),
+    _("the member is %(state)s; %(event)s takes one who is %(accepted)s"),
+    _("nobody changes their own access; ask another administrator"),
+    _("nobody changes their own roles; ask another administrator"),
+    _("nobody removes themselves; ask another administrator"),
+    _("%(attribute)s is frozen in the portal profile %(profile)s: delete the member and create another"),
+    _("%(attribute)s is required by the portal profile %(profile)s"),
+    _("an identity provider manages this member; change them there"),
+    _("an identity provider manages this member; change the password there"),
+    _("an identity provider signs this member in; they have no password here"),
+    _("the portal does not let members change %(attributes)s of themselves; ask an administrator: %(names)s"),
+    _("the portal does not let members change %(attributes)s of themselves"),
+    _("this takes the permission %(permission)s; ask an administrator: %(names)s"),
+    _("this takes the permission %(permission)s"),
+    _("the resource has changed since that version; read it again, then send the change"),
+    _("a connection fills the role %(role)s; change who has it there"),
+    _("a connection fills this group; change its members there, or end that first"),
+    _("a member has one role in the portal profile %(profile)s; take the other one first"),
+    _("a member has one role in the portal profile %(profile)s"),
+    _("the operator validates who has the role %(role)s: ask for it by a hand-over, with evidence"),
+    _("at most %(number)s can have the role %(role)s, which %(holder)s has; have it handed over first"),
+    _("the member has no e-mail address to send the invitation to; add one to emails first"),
+    _("the member has no e-mail address to send the link to; add one to emails first"),
+    _("the member is %(state)s; give them access, or invite them"),
+    _("the member is %(state)s; archive them first, then erase who they were"),
+    _("assignments are handed over to another member, who has access"),
+    _("%(number)s assignments of the member are open; name who takes them over in hand_over_to, or close them"),
+    _("name who takes over"),
+    _(
+        "%(attribute)s %(value)s is taken by another User (compared without case); "
+        "match that one, or send another value"
+    ),
+    _("nobody, or more than one member, is called %(typed)s"),
+    _("type the user name exactly as it is shown"),
+    _("members are never deleted here; archive them, or erase who they are"),
+    _(
+        "confirm must be %(name)s, the userName of who is deleted for good; "
+        "suspending ends their access and keeps the record"
+    ),
+    _("password must have %(least)s to %(most)s characters; several words are fine"),
+    _("the two passwords are not the same"),
+    _("the present password is another one"),
+    _("there is no password to change; have the link to choose one sent"),
+    _("the address is not of the company (%(domains)s), which can end it when the person leaves"),
 )
