@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from scim2_models import InvalidValueException
 
+from scim_server.actions.passwords import digest_chosen
 from scim_server.actions.portals import organization_of
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import prepared_password
@@ -54,24 +55,29 @@ _BESIDE = ("roles", MEMBER_USER_URN)
 
 
 class Digests:
-    """The passwords of one request as digests."""
+    """The passwords of one request as digests.
 
-    def __init__(self) -> None:
+    :param chosen: Whether the person chose it here, and it is long enough for that; what an identity provider sends
+        follows its own rules.
+    """
+
+    def __init__(self, *, chosen: bool = False) -> None:
         self._made = 0
+        self._chosen = chosen
 
     def digest(self, password: Any) -> Any:
         """Return the digest of a password; what is none stays as it is.
 
-        :raises InvalidValueException: When it is too long, or the request has set enough of them.
+        :raises InvalidValueException: When it is too short or too long, or the request has set enough of them.
         """
         if not isinstance(password, str):
             return password
-        if not 0 < len(password) <= MAX_PASSWORD_LENGTH:
+        if not self._chosen and not 0 < len(password) <= MAX_PASSWORD_LENGTH:
             raise InvalidValueException(detail=f"password must have 1 to {MAX_PASSWORD_LENGTH} characters")
         self._made += 1
         if self._made > MAX_PASSWORDS:
             raise InvalidValueException(detail=f"one request sets at most {MAX_PASSWORDS} passwords")
-        return digest_password(prepared_password(password))
+        return digest_chosen(password) if self._chosen else digest_password(prepared_password(password))
 
 
 @dataclass(frozen=True, slots=True)

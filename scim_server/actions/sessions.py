@@ -100,11 +100,12 @@ def end_session(tenant: Tenant, member_id: str, session_id: str) -> None:
     record(tenant, "user.sign_out", "User", member_id, {"session": {"from": session_id}})
 
 
-def end_sessions(tenant: Tenant, member_id: str) -> None:
+def end_sessions(tenant: Tenant, member_id: str, besides: str | None = None) -> None:
     """End all sessions of a member, on every worker at once.
 
+    :param besides: The one that stays, if any.
     :raises NotFoundException: When there is no such member.
     """
     get_member(tenant, member_id)
-    if delete_sessions(tenant, member_id):
-        record(tenant, "user.sign_out", "User", member_id, {"session": "all"})
+    if delete_sessions(tenant, member_id, besides=besides):
+        record(tenant, "user.sign_out", "User", member_id, {"session": "all" if besides is None else "others"})

@@ -82,9 +82,11 @@ def list_sessions(tenant: Tenant, user_id: str) -> list[SessionRecord]:
     return [SessionRecord(*row) for row in rows]
 
 
-def delete_sessions(tenant: Tenant, user_id: str, session_id: str | None = None) -> int:
-    """End a session of a member, or all of them; return how many rows there were."""
-    which = () if session_id is None else (sessions.c.id == session_id,)
+def delete_sessions(tenant: Tenant, user_id: str, session_id: str | None = None, *, besides: str | None = None) -> int:
+    """End a session of a member, or all of them, but for one where it is named; return how many rows there were."""
+    which = [] if session_id is None else [sessions.c.id == session_id]
+    if besides is not None:
+        which.append(sessions.c.id != besides)
     return tenant.db.execute(delete(sessions).where(*_of(tenant, user_id), *which)).rowcount
 
 

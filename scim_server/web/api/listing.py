@@ -6,7 +6,7 @@ from typing import Any, Literal
 import orjson
 
 from scim_server.actions.addresses import company_domains, warnings_of
-from scim_server.actions.resources import prepare_patch
+from scim_server.actions.resources import Digests, prepare_patch
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.patch import PATCH_OP_URN, Patch
 from scim_server.protocol.profiles import PROFILES, Leniences
@@ -89,13 +89,17 @@ def _filter(call: Call, definition: ResourceDefinition) -> str | None:
 
 
 def read_changes(
-    value: dict[str, Any], definition: ResourceDefinition, resource_id: str, leniences: Leniences
+    value: dict[str, Any],
+    definition: ResourceDefinition,
+    resource_id: str,
+    leniences: Leniences,
+    digests: Digests | None = None,
 ) -> Patch:
     """Return the PATCH that a change of attributes is."""
     if not value:
         return Patch((), ())
     message = {"schemas": [PATCH_OP_URN], "Operations": [{"op": "replace", "value": value}]}
-    return prepare_patch(message, definition, resource_id, leniences)
+    return prepare_patch(message, definition, resource_id, leniences, digests)
 
 
 def reply_with(

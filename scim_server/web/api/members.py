@@ -8,7 +8,7 @@ import orjson
 
 from scim_server.actions.members import change_member, create_member, leave, move, remove_member, set_roles
 from scim_server.actions.permissions import check_permission, rights_of
-from scim_server.actions.resources import prepare
+from scim_server.actions.resources import Digests, prepare
 from scim_server.protocol.lifecycle import Event
 from scim_server.protocol.portals import MANAGE_MEMBERS, READ_MEMBERS
 from scim_server.protocol.replies import etag
@@ -96,7 +96,9 @@ def change_a_member(call: Call, member: str) -> Reply:
     check_id("member", member)
     with pointing_at("/attributes", definition):
         leniences = no_leniences()
-        patch = read_changes(read_attributes(call.body, definition), definition, member, leniences)
+        # Who acts for a member brings the password that this person has chosen.
+        digests = Digests(chosen=call.credentials.actor.kind == "member")
+        patch = read_changes(read_attributes(call.body, definition), definition, member, leniences, digests)
 
         def action(tenant: Tenant) -> Reply:
             stored = change_member(tenant, definition, member, patch, call.if_match, leniences)

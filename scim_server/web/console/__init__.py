@@ -4,6 +4,7 @@ Server-rendered; every flow works without JavaScript. A view is parse → one ac
 May import ``protocol``, ``store``, ``actions``, and from ``web`` what is not ``scim``, ``api`` or ``oauth``.
 """
 
+from scim_server.web.console import browsers as browsers
 from scim_server.web.console import connection_clients as connection_clients
 from scim_server.web.console import connection_guides as connection_guides
 from scim_server.web.console import connection_tokens as connection_tokens
@@ -14,6 +15,9 @@ from scim_server.web.console import imports as imports
 from scim_server.web.console import invitations as invitations
 from scim_server.web.console import mappings as mappings
 from scim_server.web.console import member as member
+from scim_server.web.console import member_actions as member_actions
+from scim_server.web.console import member_forms as member_forms
+from scim_server.web.console import member_leaving as member_leaving
 from scim_server.web.console import members as members
 from scim_server.web.console import operator as operator
 from scim_server.web.console import operator_hand_overs as operator_hand_overs
