@@ -10,7 +10,7 @@ LOCK    := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check openapi translations lock bench bench-large wrk pgbouncer chromium clean
+.PHONY: help run test check openapi translations screenshots lock bench bench-large wrk pgbouncer chromium clean
 
 help:  ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ translations: .venv/.dev  ## Write new texts of the console into its catalogue, 
 	@$(BIN)/pybabel -q extract -F babel.cfg --no-location -o .venv/messages.pot scim_server/web/console
 	@$(BIN)/pybabel -q update -i .venv/messages.pot -d $(TRANSLATIONS) --no-fuzzy-matching --ignore-obsolete
 	@$(BIN)/pybabel -q compile -d $(TRANSLATIONS)
+
+screenshots: .venv/.dev .venv/.project chromium  ## Take the screenshots of the README, on the organizations of the demo
+	@$(BIN)/python -m tests.browser.screenshots
 
 lock: .venv/.dev  ## Re-make the lock files with the newest versions that pyproject.toml allows
 	@$(LOCK) --group build --output-file requirements/run.txt

@@ -18,6 +18,7 @@ from scim_server.actions.hand_overs import (
 from scim_server.actions.seat import Seat, seat_of, set_deputy
 from scim_server.protocol.portals import MANAGE_MEMBERS, Role
 from scim_server.store.hand_overs import Evidence, HandOver
+from scim_server.store.roles import get_role
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
 from scim_server.web.console.choosing import checked_id, chosen_id, member_named, typed, typed_lines
@@ -35,6 +36,7 @@ def name_deputy(visit: Visit, role: str) -> Page:
     name = typed("deputy")
 
     def action(tenant: Tenant) -> None:
+        get_role(tenant, checked_id("role", role))
         set_deputy(tenant, member_named(tenant, name) if name else None)
 
     try:
