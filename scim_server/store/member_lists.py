@@ -251,7 +251,7 @@ def _with_word(tenant: Tenant, word: str) -> _Condition:
         most, last_name, first_name = literal_column(str(limit)), resources.c.last_name, resources.c.first_name
         found = select(resources.c.id).where(own)
         in_states = (found.where(resources.c.state == each, _begins(last_name, last)) for each in STATES)
-        of_name = found.where(_begins(resources.c.unique_key, user_name), COMPUTED_TYPE == "User")
+        of_name = found.where(_begins(resources.c.unique_key, user_name), resources.c.resource_type == "User")
         of_address = select(emails.c.resource_id.label("id")).where(own_address, address)
         parts = (
             *(each.order_by(last_name) for each in in_states),

@@ -11,6 +11,8 @@ from scim_server.web.console import imports as imports
 from scim_server.web.console import invitations as invitations
 from scim_server.web.console import member as member
 from scim_server.web.console import members as members
+from scim_server.web.console import members_at_once as members_at_once
+from scim_server.web.console import new_members as new_members
 from scim_server.web.console import operator as operator
 from scim_server.web.console import profile as profile
 from scim_server.web.console import roles as roles
