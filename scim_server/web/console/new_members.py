@@ -44,10 +44,9 @@ class Form:
 def new_member(visit: Visit) -> Page:
     """Show the form for a new member, or create who was typed into it."""
     profile = visit.profile
+    first = _ACCESS[profile.policy.access_on_creation]
     if request.method == "GET":
-        return _show(
-            visit, {"language": visit.organization.language}, [], [], _ACCESS[profile.policy.access_on_creation]
-        )
+        return _show(visit, {"language": visit.organization.language}, [], [], first)
     form = request.form
     typed = {name: clean(form.get(name, "")) for name in ("userName", *FIELDS)}
     roles, contact_roles = [each for each in form.getlist("role") if each], form.getlist("contactRoles")

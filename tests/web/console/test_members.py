@@ -33,8 +33,11 @@ def _row(page: str, member: str) -> str:
     return found[0]
 
 
-def _named(on: Portal, first: str, last: str, *roles: str, **more: Any) -> str:
-    return on.member(first.lower(), *roles, name={"givenName": first, "familyName": last}, **more)
+def _named(on: Portal, first: str, last: str, *roles: str, access: str = "grant", **more: Any) -> str:
+    user_name = unique(first.lower())
+    whole = {"userName": user_name, "name": {"givenName": first, "familyName": last}}
+    attributes = {**whole, "emails": [{"value": f"{user_name}@example.com"}], **more}
+    return str(on.api.made("members", {"attributes": attributes, "roles": list(roles), "access": access})["id"])
 
 
 def _shown(page: str, **members: str) -> set[str]:
@@ -188,7 +191,7 @@ def test_what_is_missing_in_a_row_is_said(contacts: tuple[Portal, Pages]) -> Non
 def test_whom_an_identity_provider_manages_has_no_edit_link(delegated: Portal, app: Flask) -> None:
     """It says who manages them, and since when; a form that is sent anyway is refused."""
     client = new_client(app, delegated.organization, "Entra ID", "entra")
-    ada = client.new_user(unique("ada"), name={"familyName": "Byron"})
+    ada = client.new_user(unique("ada"), name={"familyName": "Byron", "givenName": "Ada"}, emails=[{"value": "a@b.example"}])
     pages = administrator(delegated)
     row = _row(pages.read(f"/members?edit={ada}"), ada)
     assert "Managed by Entra ID since" in row
@@ -245,7 +248,7 @@ def test_no_change_of_several_goes_round_the_rules(
         assert "This cannot be done to several members at once here." in done
     assert "Nobody is selected." in pages.done("/members/bulk", {"change": "suspend"}, of="/members")
     assert 'value="archive"' not in pages.read("/members")
-    on, contact_pages = contacts
+    _, contact_pages = contacts
     assert "role:" not in contact_pages.read("/members")
     assert member_rows.MAX_AT_ONCE <= 100
 
