@@ -12,9 +12,12 @@ from scim_server.actions.member_rows import (
     changes_of,
     preview_changes,
 )
+from scim_server.protocol.lifecycle import TRANSITIONS
 from scim_server.store.groups import get_group
 from scim_server.store.session import Tenant
+from scim_server.web.console.answers import in_their_language
 from scim_server.web.console.members import Filters, read_filters
+from scim_server.web.console.texts import state_name
 from scim_server.web.console.visits import Page, Visit, page
 
 
@@ -71,7 +74,17 @@ def _preview(visit: Visit, filters: Filters, ids: list[str], change: Change, gro
         change=request.form["change"],
         outcomes=outcomes,
         able=[each for each in outcomes if each.refusal is None],
+        reason=lambda outcome: _reason(outcome, change),
     )
+
+
+def _reason(outcome: Outcome, change: Change) -> str:
+    """Return why a member cannot be changed, as the person who is to decide reads it."""
+    assert outcome.refusal is not None
+    transitions = TRANSITIONS[change] if change in ("suspend", "restore", "archive", "invite") else None
+    if transitions is not None and outcome.before is not None and outcome.before not in transitions:
+        return gettext("This is not done in the state: %(state)s.", state=state_name(outcome.before))
+    return in_their_language(outcome.refusal)
 
 
 def _tell(outcomes: list[Outcome]) -> None:

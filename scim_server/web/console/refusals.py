@@ -47,4 +47,21 @@ REFUSALS = (
         "the organization has lost its administrator, and is in recovery: ask for a hand-over with evidence, which "
         "the operator approves"
     ),
+    # Of the list of members, and of who is added to it.
+    _("nobody changes their own access; ask another administrator"),
+    _("nobody changes their own roles; ask another administrator"),
+    _("there is no member %(id)s"),
+    _("there is no role %(id)s"),
+    _("there is no team %(id)s"),
+    _("the member has no e-mail address to send the invitation to; add one to emails first"),
+    _("a connection fills this group; change its members there, or end that first"),
+    _("a connection fills the role %(role)s; change who has it there"),
+    _("a member has one role in the portal profile %(profile)s"),
+    _("at most %(most)s can have the role %(role)s, which %(holder)s has; have it handed over first"),
+    _("the operator validates who has the role %(role)s: ask for it by a hand-over, with evidence"),
+    _("%(attribute)s is frozen in the portal profile %(profile)s: delete the member and create another"),
+    _("%(attribute)s is required by the portal profile %(profile)s"),
+    _("an identity provider manages this member; change them there"),
+    _("%(attribute)s is longer than %(most)s bytes"),
+    _("%(left)s assignments of the member are open; name who takes them over in hand_over_to, or close them"),
 )

@@ -191,7 +191,9 @@ def test_what_is_missing_in_a_row_is_said(contacts: tuple[Portal, Pages]) -> Non
 def test_whom_an_identity_provider_manages_has_no_edit_link(delegated: Portal, app: Flask) -> None:
     """It says who manages them, and since when; a form that is sent anyway is refused."""
     client = new_client(app, delegated.organization, "Entra ID", "entra")
-    ada = client.new_user(unique("ada"), name={"familyName": "Byron", "givenName": "Ada"}, emails=[{"value": "a@b.example"}])
+    ada = client.new_user(
+        unique("ada"), name={"familyName": "Byron", "givenName": "Ada"}, emails=[{"value": "a@b.example"}]
+    )
     pages = administrator(delegated)
     row = _row(pages.read(f"/members?edit={ada}"), ada)
     assert "Managed by Entra ID since" in row
