@@ -12,7 +12,7 @@ import click
 
 from benchmarks import large, small, wrk
 from benchmarks.cells import BenchmarkError
-from benchmarks.options import QUICK, QUICK_LARGE, QUICK_RIGHTS, TARGETS, Options
+from benchmarks.options import QUICK, QUICK_LARGE, QUICK_MEMBER_LISTS, QUICK_RIGHTS, TARGETS, Options
 from benchmarks.report import LARGE_RESULTS, RESULTS, Report, markdown, print_rows
 from benchmarks.rows import Row
 from benchmarks.small import SQLITE
@@ -42,7 +42,7 @@ def main(
     results: Path | None,
     limit_seconds: int | None,
 ) -> None:
-    """Measure the targets P1 to P13."""
+    """Measure the targets P1 to P14."""
     chosen = frozenset(filter(None, only.upper().replace(" ", "").split(","))) or frozenset(TARGETS)
     if not chosen <= set(TARGETS):
         raise click.UsageError(f"--only takes {', '.join(TARGETS)}")
@@ -52,9 +52,10 @@ def main(
     if quick:
         options = replace(options, pairs=min(pairs, 2), seconds=min(seconds, 0.2))
         options = replace(options, sizes=QUICK, large=QUICK_LARGE, rights=QUICK_RIGHTS)
+        options = replace(options, member_lists=QUICK_MEMBER_LISTS)
     report = Report(shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]))
     phases = (
-        (large.measure, large.measure_cycle, large.measure_rights)
+        (large.measure, large.measure_cycle, large.measure_rights, large.measure_member_lists)
         if at_large
         else (small.measure_postgresql, small.measure_sqlite)
     )

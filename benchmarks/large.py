@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from benchmarks import growth, initial, pages, rights, waiting
+from benchmarks import growth, initial, member_lists, pages, rights, waiting
 from benchmarks.checks import check
 from benchmarks.databases import Database, PostgreSQL, running_postgresql
 from benchmarks.load import Loaded, load_organization, opened, progress_bar, settle
@@ -27,7 +27,7 @@ def measure(report: Report, options: Options) -> None:
     :raises BenchmarkError: When a server does not start, or answers wrongly.
     """
     sizes = options.large
-    if options.only <= {"CYCLE", "P13"}:
+    if options.only <= {"CYCLE", "P13", "P14"}:
         return
     with ExitStack() as stack:
         postgresql = stack.enter_context(running_postgresql())
@@ -92,6 +92,13 @@ def measure_rights(report: Report, options: Options) -> None:
     if options.wants("P13"):
         with running_postgresql() as postgresql:
             report.rows += rights.rows(postgresql, options.rights)
+
+
+def measure_member_lists(report: Report, options: Options) -> None:
+    """Measure the members list of the console, in a large organization and a small one."""
+    if options.wants("P14"):
+        with running_postgresql() as postgresql:
+            report.rows += member_lists.rows(postgresql, options.member_lists)
 
 
 def _cycle_size_row(store: Store, cycle: initial.Cycle) -> Row:

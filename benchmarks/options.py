@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-TARGETS = (*(f"P{number}" for number in range(1, 14)), "CYCLE")
+TARGETS = (*(f"P{number}" for number in range(1, 15)), "CYCLE")
 """The targets of performance, and the initial cycle, which has none."""
 
 
@@ -42,6 +42,15 @@ class RightsSizes:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberListSizes:
+    """How much is loaded for the members list."""
+
+    few: int = 1_000
+    many: int = 100_000
+    rounds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """The options of a run; ``pairs`` is how many rounds, ``seconds`` how long a cell of them takes."""
 
@@ -51,6 +60,7 @@ class Options:
     sizes: Sizes = Sizes()
     large: LargeSizes = LargeSizes()
     rights: RightsSizes = RightsSizes()
+    member_lists: MemberListSizes = MemberListSizes()
 
     def wants(self, *targets: str) -> bool:
         """Return whether one of these targets is asked for."""
@@ -58,6 +68,7 @@ class Options:
 
 
 QUICK = Sizes(users=400, groups=(10, 100, 150), bulk=100, rounds=2, starts=1)
+QUICK_MEMBER_LISTS = MemberListSizes(few=40, many=200, rounds=2)
 QUICK_RIGHTS = RightsSizes(few=40, many=200, roles=10, rounds=3)
 QUICK_LARGE = LargeSizes(
     users=1_500,

@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal_column, or_, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 
 from scim_server.protocol.comparison import attribute_key
 from scim_server.protocol.lifecycle import STATES, State
@@ -143,7 +155,7 @@ def count_states(tenant: Tenant) -> dict[State, int]:
             select(resources.c.id)
             .where(resources.c.org_id == tenant.org_id, resources.c.state == state)
             .order_by(resources.c.last_name)  # By the index, whatever share of all they are.
-            .limit(literal_column(str(MAX_FOUND + 1)))
+            .limit(_number(MAX_FOUND + 1))
             .subquery()
         )
         .scalar_subquery()
@@ -209,7 +221,7 @@ def _conditions(tenant: Tenant, wanted: Wanted) -> list[_Condition]:
 
 def _in_index(found: Select[Any], test: Callable[[Any], ColumnElement[bool]]) -> _Condition:
     """Return the condition of a test; what finds those who meet it has the order of an index, so that it is by this."""
-    return _Condition(lambda limit: found.limit(literal_column(str(limit))), test)
+    return _Condition(lambda limit: found.limit(_number(limit)), test)
 
 
 def _in_group(tenant: Tenant, group_id: str) -> _Condition:
@@ -219,12 +231,17 @@ def _in_group(tenant: Tenant, group_id: str) -> _Condition:
     return _in_index(found, lambda row: _is_any(holds.where(memberships.c.member_id == row.id)))
 
 
+def _number(value: int) -> ColumnElement[int]:
+    """Return a number as a part of the statement, by which PostgreSQL plans."""
+    return literal_column(str(value), Integer)
+
+
 def _is(column: ColumnElement[str], value: str) -> ColumnElement[bool]:
     """Return whether a column has a value; no equation, among whose rows its order would be none and need no index."""
     return and_(column >= bind_text(value), column <= bind_text(value))
 
 
-_ONE: ColumnElement[int] = literal_column("1")
+_ONE = _number(1)
 
 
 def _is_any(found: Select[Any]) -> ColumnElement[bool]:
@@ -248,10 +265,10 @@ def _with_word(tenant: Tenant, word: str) -> _Condition:
     def ids(limit: int) -> Select[Any]:
         # NB: whoever has the word twice counts twice; a condition only seems to be met by a few more.
         # Each is in the order of its index, so that it is by this.
-        most, last_name, first_name = literal_column(str(limit)), resources.c.last_name, resources.c.first_name
+        most, last_name, first_name = _number(limit), resources.c.last_name, resources.c.first_name
         found = select(resources.c.id).where(own)
         in_states = (found.where(resources.c.state == each, _begins(last_name, last)) for each in STATES)
-        of_name = found.where(_begins(resources.c.unique_key, user_name), COMPUTED_TYPE == "User")
+        of_name = found.where(_begins(resources.c.unique_key, user_name), resources.c.resource_type == "User")
         of_address = select(emails.c.resource_id.label("id")).where(own_address, address)
         parts = (
             *(each.order_by(last_name) for each in in_states),
@@ -338,7 +355,7 @@ def _ahead(
     tenant: Tenant, wanted: Wanted, conditions: Sequence[_Condition], after: Key | None, limit: int
 ) -> Select[Any]:
     """Return the statement that reads so many members after a key, and whether they meet the conditions."""
-    most = literal_column(str(limit))
+    most = _number(limit)
     stretches = [each.limit(most) for each in _stretches(tenant, wanted, after)]
     if len(stretches) > 1:
         together = union_all(*(select(each.subquery()) for each in stretches)).subquery("together")

@@ -110,16 +110,16 @@ def test_a_list_has_who_meets_its_conditions_in_its_order(
     with begin(store, organization.operator, write=False) as tenant:
         everybody = _listed(tenant, Wanted(), 100)
         assert sorted(each.id for each in everybody) == sorted(ids)
-        for words, in_group, state, origin, sort in lists:
+        for words, in_group, asked_state, origin, sort in lists:
             own = connection if origin == "own" else origin
-            wanted = Wanted(tuple(words), (group,) if in_group else (), state, own, sort)  # type: ignore[arg-type]
+            wanted = Wanted(tuple(words), (group,) if in_group else (), asked_state, own, sort)  # type: ignore[arg-type]
             found = _listed(tenant, wanted, limit)
             expected = [each for each in everybody if _meets(each, wanted, set(ids[::2]), connection)]
             expected.sort(key=lambda each: _key(each, wanted), reverse=sort == "created")
             assert [each.id for each in found] == [each.id for each in expected]
         counts = count_states(tenant)
-        for state in _STATES:
-            assert counts[state] == min(most + 1, sum(each[2] == state for each in people))  # type: ignore[index]
+        for each_state in _STATES:
+            assert counts[each_state] == min(most + 1, sum(each[2] == each_state for each in people))  # type: ignore[index]
 
 
 def test_a_list_is_of_one_organization(app: Flask) -> None:

@@ -19,6 +19,8 @@ from scim_server.web.console import member_actions as member_actions
 from scim_server.web.console import member_forms as member_forms
 from scim_server.web.console import member_leaving as member_leaving
 from scim_server.web.console import members as members
+from scim_server.web.console import members_at_once as members_at_once
+from scim_server.web.console import new_members as new_members
 from scim_server.web.console import operator as operator
 from scim_server.web.console import operator_hand_overs as operator_hand_overs
 from scim_server.web.console import own_roles as own_roles
