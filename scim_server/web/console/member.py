@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from scim2_models import ForbiddenException, NotFoundException
 
 from scim_server.actions.addresses import company_domains, warnings_of
 from scim_server.protocol.documents import Document
-from scim_server.protocol.people import email_of, name_of
+from scim_server.protocol.people import name_of
 from scim_server.protocol.portals import READ_MEMBERS
 from scim_server.store.assignments import count_open
 from scim_server.store.connections import find_connection
@@ -23,7 +24,7 @@ from scim_server.store.session import Tenant
 from scim_server.web.console.answers import in_their_language
 from scim_server.web.console.member_history import last_entries, managed_since
 from scim_server.web.console.member_identity import details_of
-from scim_server.web.console.member_rights import Standing, assignments_of, authority, may_give, standing_of
+from scim_server.web.console.member_rights import Standing, assignments_of, authority, may_give, role_name, standing_of
 from scim_server.web.console.visits import Page, Visit, page
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -143,7 +144,7 @@ def _sheet(tenant: Tenant, visit: Visit, member_id: str) -> dict[str, Any]:
         "manager": managed(tenant, member),
         "warnings": warnings_of(document, company_domains(tenant)),
         "assignments": assignments_of(tenant, member_id, standing.edges, request.args.get("after", "")),
-        "has_email": email_of(document) is not None,
+        "role_name": partial(role_name, visit.profile),
     }
     if visit.manages:
         invitation = find_invitation(tenant, member_id)

@@ -9,11 +9,11 @@ from flask import flash, render_template, request
 from flask_babel import gettext
 from scim2_models import NotFoundException, PreconditionFailedException
 
-from scim_server.actions.groups import change_group_members, reachable
+from scim_server.actions.groups import change_group_members
 from scim_server.actions.members import change_member, set_roles
 from scim_server.actions.resources import prepare_patch
 from scim_server.protocol.patch import PATCH_OP_URN
-from scim_server.protocol.permissions import exceeding
+from scim_server.protocol.permissions import exceeding, role_permissions
 from scim_server.protocol.portals import MANAGE_MEMBERS
 from scim_server.protocol.profiles import PROFILES, Leniences
 from scim_server.protocol.projection import Projection
@@ -27,7 +27,7 @@ from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
 from scim_server.web.console.member import Subject, offered, status_of
 from scim_server.web.console.member_identity import changes_in, editable, fields_of
-from scim_server.web.console.member_rights import authority
+from scim_server.web.console.member_rights import authority, role_name
 from scim_server.web.console.texts import in_language
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site
@@ -133,12 +133,13 @@ def _role_choices(tenant: Tenant, visit: Visit, member_id: str) -> list[Choice]:
     choices = []
     for role in list_roles(tenant):
         is_held = role.id in held
-        if not is_held and exceeding(reachable(tenant, visit.profile, role.id), given):
+        # NB: a role is in no other group, so that these are all it gives.
+        if not is_held and exceeding(role_permissions(role.template, role.permissions, visit.profile), given):
             continue
         note = _why_not(visit, role)
         if is_held or not note:
             template = visit.profile.roles.get(role.template or "")
-            name = in_language(template.name) if template else role.display
+            name = role_name(visit.profile, role.template, role.display)
             description = in_language(template.description) if template else ""
             choices.append(Choice(role.id, name, description, is_held, note if role.connection_id else ""))
     return choices

@@ -159,7 +159,7 @@ def _change(changes: dict[str, Any], document: Document, path: str, new: Any) ->
     elif attribute == "addresses":
         values = changes.get(attribute, document.get(attribute, ()))
         # What it was written out as would contradict it.
-        changes[attribute] = _with_main(values, {name: new, "formatted": None})
+        changes[attribute] = _with_main(values, {str(name): new, "formatted": None})
     elif name is None:
         changes[attribute] = new
     else:

@@ -76,7 +76,7 @@ def standing_of(tenant: Tenant, visit: Visit, member_id: str) -> Standing:
         Allowed(
             in_language(visit.profile.permissions.get(name, {"": name})),
             scope_name(permissions[name]),
-            tuple(dict.fromkeys(reason_text(each) for each in found)),
+            tuple(dict.fromkeys(reason_text(visit.profile, each) for each in found)),
         )
         for name, found in reasons.items()
     )
@@ -94,21 +94,26 @@ def scope_name(scope: Scope) -> str:
     }[scope]
 
 
-def reason_text(reason: Reason) -> str:
+def role_name(profile: PortalProfile, template: str | None, display: str) -> str:
+    """Return the name of a role in the language of the page, unless the organization calls it otherwise."""
+    role = profile.roles.get(template or "")
+    return in_language(role.name) if role is not None and display in role.name.values() else display
+
+
+def reason_text(profile: PortalProfile, reason: Reason) -> str:
     """Return why a member has a permission, as a sentence."""
     holding = reason.holding
     if holding is None:
         return gettext("Every member has it.")
+    role = role_name(profile, holding.template, holding.display)
     if any(edge.is_deputy for edge in holding.path):
-        return gettext(
-            "Because of the role %(role)s, as the deputy while no administrator has access.", role=holding.display
-        )
+        return gettext("Because of the role %(role)s, as the deputy while no administrator has access.", role=role)
     moment = held_since(holding)
-    return _since(holding, moment) if moment is not None else _ever(holding)
+    return _since(holding, role, moment) if moment is not None else _ever(holding, role)
 
 
-def _since(holding: Holding, moment: datetime) -> str:
-    role, day, groups = holding.display, format_date(moment, "long"), _groups(holding)
+def _since(holding: Holding, role: str, moment: datetime) -> str:
+    day, groups = format_date(moment, "long"), _groups(holding)
     connection = _connection(holding)
     if connection is not None:
         return gettext(
@@ -129,9 +134,9 @@ def _since(holding: Holding, moment: datetime) -> str:
     return gettext("Because of the role %(role)s, given since %(day)s.", role=role, day=day)
 
 
-def _ever(holding: Holding) -> str:
+def _ever(holding: Holding, role: str) -> str:
     """Return the same where it is not known since when."""
-    role, groups, connection = holding.display, _groups(holding), _connection(holding)
+    groups, connection = _groups(holding), _connection(holding)
     if connection is not None:
         return gettext(
             "Because of the role %(role)s, through the group %(groups)s, from the connection %(connection)s.",

@@ -87,11 +87,11 @@ def my_password(visit: Visit) -> Page:
         return _password_form(visit)
     site, sent = current_site(), current_request()
     try:
-        # What is tried here is a guess at a password, as at the sign-in.
-        site.limits.count_sign_in(visit.organization.id, visit.member.id, sent)
         if request.form.get("password", "") != request.form.get("again", ""):
             raise InvalidValueException(detail="the two passwords are not the same")
         new = NewPassword(request.form.get("present", ""), digest_chosen(request.form.get("password", "")))
+        # What is tried here is a guess at a password, as at the sign-in.
+        site.limits.count_sign_in(visit.organization.id, visit.member.id, sent)
         change_own_password(site.store, visit.credentials, visit.member.id, new, visit.session.id)
     except SCIMException as exc:
         return _password_form(visit, exc), exc.status

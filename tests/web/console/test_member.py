@@ -9,8 +9,9 @@ from flask import Flask
 
 from scim_server.store.deliveries import list_deliveries
 from scim_server.store.session import begin
+from scim_server.web.console import member_forms
 from tests.directory import NOBODY, new_client
-from tests.portals import Portal, portal
+from tests.portals import Portal, as_operator, portal
 from tests.web.console.pages import Pages, administrator, administrator_role, give_password, signed_in
 
 INVOICES, ORDERS = "invoice-management", "order-management"
@@ -26,6 +27,11 @@ def delegated(app: Flask) -> Portal:
 def pages(delegated: Portal) -> Pages:
     """The pages of an administrator of it."""
     return administrator(delegated)
+
+
+def validated(contacts: Portal) -> Pages:
+    """Return the pages of an administrator whom the operator has validated."""
+    return signed_in(contacts, replace(contacts, api=as_operator(contacts)).member("admin", "administrator"))
 
 
 def shown_form(pages: Pages, path: str) -> dict[str, str]:
@@ -70,8 +76,7 @@ def test_a_provisioned_member_is_changed_where_they_come_from(app: Flask, delega
     entra = new_client(app, delegated.organization, connection="Entra ID")
     ada = entra.new_user(name={"givenName": "Ada"}, emails=[{"value": "ada@example.com"}])
     group = entra.new_group("FIN-FR", members=[ada])
-    connection = entra.credentials.connection_id if hasattr(entra.credentials, "connection_id") else entra.connection.id
-    wanted = {"connection": connection, "source": "group", "value": group, "role": delegated.roles()[INVOICES]}
+    wanted = {"connection": "Entra ID", "source": "group", "value": group, "group": delegated.roles()[INVOICES]}
     delegated.api.made("mappings", wanted)
     text = pages.read(f"/members/{ada}")
     assert "Managed by Entra ID since" in text
@@ -113,7 +118,7 @@ def test_a_frozen_name_is_neither_offered_nor_taken(app: Flask) -> None:
     """Where the portal freezes it, the form has no field for it, and one that is sent is refused."""
     contacts = portal(app, "contacts")
     ada = contacts.member("ada")
-    pages = administrator(contacts)
+    pages = validated(contacts)
     form = shown_form(pages, f"/members/{ada}/edit")
     assert "name.givenName" not in form
     refused = pages.post(f"/members/{ada}/edit", {**form, "name.givenName": "Eve"})
@@ -155,7 +160,7 @@ def test_one_role_each_is_a_choice_of_one(app: Flask) -> None:
 def test_the_seat_of_one_administrator_is_not_given_by_a_form(app: Flask) -> None:
     """3.11: The operator validates who has it: it is not offered, and refused when sent."""
     contacts = portal(app, "contacts")
-    pages, ben = administrator(contacts), contacts.member("ben")
+    pages, ben = validated(contacts), contacts.member("ben")
     role = contacts.roles()[administrator_role(contacts)]
     assert role not in pages.read(f"/members/{ben}/roles")
     assert pages.post(f"/members/{ben}/roles", {"role": role}).status_code == 409
@@ -206,6 +211,41 @@ def test_teams_and_customer_groups_are_ticked(app: Flask) -> None:
     assert pages.post(f"/members/{ben}/groups", {"group": [role]}).status_code == 404
     assert "South" in pages.read(f"/members/{ben}/groups?q=sou")
     assert "Night shift" not in pages.read(f"/members/{ben}/groups?q=sou")
+
+
+def test_groups_that_are_not_shown_stay(delegated: Portal, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are more than a page holds, a search finds them, and the form changes those that it shows."""
+    monkeypatch.setattr(member_forms, "GROUPS_SHOWN", 1)
+    ada, (east, west) = delegated.member("ada"), (delegated.group(name) for name in ("East", "West"))
+    delegated.add(west, ada)
+    text = pages.read(f"/members/{ada}/groups")
+    assert ("East" in text, "West" in text, "search by name" in text) == (True, False, True)
+    pages.done(f"/members/{ada}/groups", {"group": [east]})
+    assert {each["display"] for each in delegated.api.read(f"members/{ada}")["groups"]} == {"East", "West"}
+
+
+def test_a_role_too_great_to_give_is_not_offered(app: Flask) -> None:
+    """Who may manage members alone gives no more than they have: neither by the form, nor by giving access again."""
+    orders = portal(app, "assigned-orders")
+    orders.member("boss", "administrator")
+    orders.group("Gestion", "role", permissions={"members:manage": "organization", "members:read": "organization"})
+    roles = orders.roles()
+    pages, jean = signed_in(orders, orders.member("eve", roles["Gestion"])), orders.member("jean")
+    form = pages.read(f"/members/{jean}/roles")
+    assert (roles["Gestion"] in form, roles["commercial"] in form) == (True, False)
+    assert pages.post(f"/members/{jean}/roles", {"role": roles["commercial"]}).status_code == 403
+    sales = orders.member("sales", "commercial")
+    orders.api.post(f"members/{sales}/suspend")
+    assert f"/members/{sales}/restore" not in pages.read(f"/members/{sales}")
+    assert pages.post(f"/members/{sales}/restore", of="/profile").status_code == 403
+
+
+def test_an_address_outside_the_company_is_marked(app: Flask) -> None:
+    """4.16: A warning on the page, where the portal advises it."""
+    orders = portal(app, "assigned-orders")
+    pages = administrator(orders)
+    jean = orders.member("jean", emails=[{"value": "jean@home.example"}])
+    assert "the address is not of the company (example.com)" in pages.read(f"/members/{jean}")
 
 
 def test_suspending_is_a_switch(delegated: Portal, pages: Pages) -> None:
