@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from flask import flash, render_template, request
 from flask_babel import gettext
-from scim2_models import InvalidValueException, UniquenessException
+from scim2_models import ConflictException, InvalidValueException, UniquenessException
 from werkzeug.wrappers import Response as AnyResponse
 
 from scim_server.actions.groups import change_group, create_group, delete_group
@@ -154,6 +154,8 @@ def show_change(visit: Visit, grouping: Grouping, group_id: str) -> Page:
         changes["connection"] = form.connection_id or None
     try:
         is_renamed = "name" in request.form and form.name != group.display
+        if is_renamed:
+            _check_unfilled(group)
         patch = renaming(group.id, form.name) if is_renamed else Patch((), ())
         visit.write(lambda tenant: change_group(tenant, group.id, patch, changes, None, no_leniences()))
     except Refusal as exc:
@@ -167,6 +169,7 @@ def show_deletion(visit: Visit, grouping: Grouping, group_id: str) -> Page:
     group, problem = _group(visit, grouping, group_id), None
     if request.method == "POST":
         try:
+            _check_unfilled(group)
             visit.write(lambda tenant: delete_group(tenant, group.id))
         except Refusal as exc:
             problem = exc
@@ -178,6 +181,11 @@ def show_deletion(visit: Visit, grouping: Grouping, group_id: str) -> Page:
         return render_template("console/group_delete.html", **shown)
     text = in_their_language(problem)
     return render_template("console/group_delete.html", **shown, problem=text), getattr(problem, "status", 409)
+
+
+def _check_unfilled(group: GroupRecord) -> None:
+    if group.connection_id is not None:
+        raise ConflictException(detail="a connection fills this group; change it there, or end that first")
 
 
 def _group(visit: Visit, grouping: Grouping, group_id: str) -> GroupRecord:

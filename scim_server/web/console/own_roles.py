@@ -70,10 +70,10 @@ def new_role(visit: Visit) -> Page:
         _check_allowed(visit)
         return _form(visit, form)
     try:
+        document = document_named(form.name)
         if (warnings := too_broad(visit.profile, form.permissions)) and not _is_confirmed():
             _check_allowed(visit)
             return _review(visit, form, None, [], warnings)
-        document = document_named(form.name)
         made = visit.write(lambda tenant: create_group(tenant, document, "role", None, form.permissions))
     except Refusal as exc:
         return _form(visit, form, None, exc), getattr(exc, "status", 409)

@@ -71,6 +71,7 @@ REFUSALS = (
     _("a team that is part of another, or has sub-teams, is filled by hand alone"),
     _("the team has sub-teams; delete or move them first"),
     _("a connection fills this group; change its members there, or end that first"),
+    _("a connection fills this group; change it there, or end that first"),
     _("a connection pushed this group; map it to a role instead"),
     _("the portal profile %(name)s has no roles of the organization's own"),
     _("this role is the portal's, which every organization has"),

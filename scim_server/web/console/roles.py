@@ -11,7 +11,6 @@ from scim_server.actions.seat import Seat, seat_of
 from scim_server.protocol.lifecycle import State
 from scim_server.protocol.permissions import role_permissions
 from scim_server.protocol.portals import (
-    MANAGE_MEMBERS,
     READ_MEMBERS,
     Permissions,
     PortalProfile,
@@ -30,6 +29,9 @@ from scim_server.web.console.texts import in_language
 from scim_server.web.console.visits import Page, Visit, page
 
 HOLDERS_SHOWN = 50
+OWN_ROLES_SHOWN = 50
+"""How many roles that the organization made itself a page shows, beside those of its portal."""
+
 MAX_COUNTED = 100
 """Beyond so many holders, a list says that there are more."""
 
@@ -101,20 +103,28 @@ def _grants(profile: PortalProfile, template: Role | None) -> list[str] | None:
 def roles_page(visit: Visit) -> Page:
     """Show what each role allows: an overview for who chooses one."""
 
-    def read(tenant: Tenant) -> list[RoleShown]:
-        order = {key: number for number, key in enumerate(visit.profile.roles)}
-        roles = sorted(list_roles(tenant), key=lambda role: order.get(role.template or "", len(order)))
-        return [shown_role(tenant, visit.profile, role) for role in roles]
+    after = chosen_id("after")
 
+    def read(tenant: Tenant) -> tuple[list[RoleShown], str | None]:
+        order = {key: number for number, key in enumerate(visit.profile.roles)}
+        everyone = sorted(list_roles(tenant), key=lambda role: order.get(role.template or "", len(order)))
+        ids = [role.id for role in everyone]
+        first = ids.index(after) + 1 if after in ids else 0
+        last = first + OWN_ROLES_SHOWN + (0 if first else len(order))
+        shown = [shown_role(tenant, visit.profile, role) for role in everyone[first:last]]
+        return shown, ids[last - 1] if len(ids) > last else None
+
+    roles, following = visit.read(read)
     return render_template(
         "console/roles.html",
         visit=visit,
-        roles=visit.read(read),
+        roles=roles,
+        after=after,
+        following=visit.url("roles_page", after=following) if following else None,
         permissions=visit.profile.permissions,
         base=visit.profile.base,
         scope_name=scope_name,
         max_counted=MAX_COUNTED,
-        manages_key=MANAGE_MEMBERS,
     )
 
 
@@ -141,7 +151,6 @@ def show_role(
     """
     checked_id("role", role_id)
     after = chosen_id("after")
-    filled_by, seat = None, None
 
     def read(tenant: Tenant) -> tuple[RoleShown, list[tuple[str, str | None, State]], str | None, SeatShown | None]:
         role = shown_role(tenant, visit.profile, get_role(tenant, role_id))

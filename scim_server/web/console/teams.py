@@ -18,6 +18,8 @@ TEAMS_SHOWN = 50
 SUB_TEAMS_SHOWN = 500
 """How many sub-teams a page shows in all."""
 
+LEVELS_SHOWN = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:
@@ -51,16 +53,16 @@ def teams_page(visit: Visit) -> Page:
 def _tree(tenant: Tenant, text: str, after: str) -> Tree:
     found = list_groups(tenant, "team", text=text, is_top=not text, after=after, limit=TEAMS_SHOWN + 1)
     teams, below, left = found[:TEAMS_SHOWN], dict[str, list[GroupRecord]](), SUB_TEAMS_SHOWN
-    level = [] if text else teams
-    # One statement for each level; no team is part of itself.
-    while level and left > 0:
+    level, levels = ([] if text else teams), LEVELS_SHOWN
+    # One statement for each level.
+    while level and left > 0 and levels > 0:
         level = list_sub_teams(tenant, [each.id for each in level], limit=left + 1)
         for each in level[:left]:
             below.setdefault(each.parent_id or "", []).append(each)
-        left -= len(level)
+        left, levels = left - len(level), levels - 1
     names = {each.id: each.name for each in list_connections(tenant, limit=MAX_CHOICES)}
     filled_by = {each.id: names.get(each.connection_id, "") for each in teams if each.connection_id}
-    return Tree(teams, below, left >= 0, filled_by, teams[-1].id if len(found) > TEAMS_SHOWN else None)
+    return Tree(teams, below, left >= 0 and not level, filled_by, teams[-1].id if len(found) > TEAMS_SHOWN else None)
 
 
 @page("/teams/new", permission=MANAGE_MEMBERS, methods=("GET", "POST"))

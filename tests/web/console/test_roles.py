@@ -122,6 +122,19 @@ def test_a_role_of_ones_own_has_what_was_ticked(installers: Portal) -> None:
     assert pages.post("/roles/new", {"name": "Other", "permission": "no:such"}).status_code == 400
 
 
+def test_own_roles_come_page_by_page(installers: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After those of the portal, which the first page has."""
+    monkeypatch.setattr("scim_server.web.console.roles.OWN_ROLES_SHOWN", 2)
+    pages = administrator(installers)
+    for name in "abcd":
+        installers.group(f"Own {name}", "role", permissions={"orders:read": "assigned"})
+    page = pages.read("/roles")
+    found = re.search(r'rel="next" href="([^"]+)"', page)
+    assert found
+    shown = [re.findall(r"#role-[^>]+>([^<]+)</a>", each) for each in (page, pages.http.get(found[1]).text)]
+    assert shown == [["Account administrator", "Installer", "Sales", "Own a", "Own b"], ["Own c", "Own d"]]
+
+
 def test_a_role_that_is_too_broad_is_made_once_that_was_read(installers: Portal) -> None:
     """The warning stands before the role does, and stays on its page."""
     pages = administrator(installers)
@@ -269,10 +282,12 @@ def test_who_may_ask_for_the_seat(contacts: Portal) -> None:
     pages = signed_in(contacts, ben)
     form = {"to": name_of(contacts, ben), "reason": "She left."}
     assert pages.get("/hand-over").status_code == 403
+    assert "/hand-over" not in pages.get("/roles").text
     assert pages.post("/hand-over", form).status_code == 403
     provider = new_client(contacts.app, organization=contacts.organization)
     gone = provider.patch(f"/Users/{admin}", {"op": "replace", "path": "active", "value": False})
     assert gone.status_code == 200
+    assert "/hand-over" in pages.get("/roles").text
     assert "A hand-over is open" in pages.done("/hand-over", form)
     other = portal(contacts.app, "contacts")
     foreign = signed_in(other, seated(other))

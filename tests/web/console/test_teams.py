@@ -170,7 +170,8 @@ def test_a_group_that_was_pushed_is_read_only(archive: Portal) -> None:
     page = pages.read(f"/teams/{pushed}")
     assert "Filled by default." in page
     assert "Change the team" not in page
-    assert pages.post(f"/teams/{pushed}/change", {"connection": ""}).status_code == 409
+    for path, form in (("change", {"connection": ""}), ("change", {"name": "Mine"}), ("delete", {})):
+        assert pages.post(f"/teams/{pushed}/{path}", form).status_code == 409
 
 
 def test_nobody_gives_by_a_group_what_is_not_theirs(app: Flask) -> None:
