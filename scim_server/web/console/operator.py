@@ -124,6 +124,8 @@ def operator_sign_in() -> Page:
     token = request.form.get("token", "").strip()
     try:
         _prove_operator(token)
+    except UnauthorizedException as exc:
+        return _sign_in_form(gettext("This token opens nothing: it is unknown, revoked or expired.")), exc.status
     except SCIMException as exc:
         return _sign_in_form(in_their_language(exc)), exc.status
     # What was begun before in this browser ends here; the language stays.
