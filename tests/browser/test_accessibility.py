@@ -16,7 +16,7 @@ NO_PAGES = {"home", "sign_in_page", "consents_page"}
 # What browsers draw depends on no database, and looking at all of it takes a while.
 @only_postgresql
 def test_axe_finds_nothing_on_any_page(app: Flask, open_console: Callable[..., Window]) -> None:
-    """With people, teams and traffic in it; on a phone, no page is wider than it. Each page once, where there is one."""
+    """With people, teams and traffic in it, each page once, where there is one; on a phone, none is wider than it."""
     seen: set[str] = set()
     found: list[str] = []
     for profile in COMPANIES:

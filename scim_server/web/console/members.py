@@ -42,7 +42,7 @@ from scim_server.store.members import get_member
 from scim_server.store.roles import RoleRecord, list_roles
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.member_forms import FIELDS, changes, fields_of, missing_fields
+from scim_server.web.console.member_fields import FIELDS, changes, fields_of, missing_fields
 from scim_server.web.console.texts import in_language, state_name
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site

@@ -19,7 +19,7 @@ from scim_server.protocol.profiles import PROFILES, Leniences
 from scim_server.store.roles import RoleRecord
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.member_forms import FIELDS, field_labels, missing_fields, new_user
+from scim_server.web.console.member_fields import FIELDS, field_labels, missing_fields, new_user
 from scim_server.web.console.members import clean, role_name
 from scim_server.web.console.texts import in_language
 from scim_server.web.console.visits import Page, Visit, page
