@@ -56,14 +56,21 @@ class Subject:
         return str(self.document.get("userName", ""))
 
 
+def check_id(what: str, identifier: str) -> None:
+    """Refuse an id that this server never gave: the database need not be asked.
+
+    :raises NotFoundException: When it has another form.
+    """
+    if not _ID.fullmatch(identifier):
+        raise NotFoundException(detail=f"there is no {what} {identifier[:100]!r}")
+
+
 def subject_of(tenant: Tenant, visit: Visit, member_id: str) -> Subject:
     """Return a member with what can be done with them.
 
     :raises NotFoundException: When the organization has none of that id.
     """
-    # An id of another form is nobody's: the database need not be asked.
-    if not _ID.fullmatch(member_id):
-        raise NotFoundException(detail=f"there is no member {member_id[:100]!r}")
+    check_id("member", member_id)
     member = get_member(tenant, member_id)
     standing = standing_of(tenant, visit, member_id)
     left = count_open(tenant, member_id)

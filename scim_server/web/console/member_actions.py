@@ -12,7 +12,7 @@ from scim_server.actions.sessions import end_sessions
 from scim_server.protocol.portals import MANAGE_MEMBERS
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal
-from scim_server.web.console.member import show_member
+from scim_server.web.console.member import check_id, show_member
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site
 
@@ -21,6 +21,7 @@ _MEMBER = "/members/<member>"
 
 def _act(visit: Visit, member: str, action: Callable[[Tenant], object], done: str) -> Page:
     """Do something with a member, and show them again with what has become of it."""
+    check_id("member", member)
     try:
         visit.write(action)
     except Refusal as exc:
@@ -70,6 +71,7 @@ def member_password_link(visit: Visit, member: str) -> Page:
     def action(tenant: Tenant) -> None:
         send_reset(tenant, member)
 
+    check_id("member", member)
     try:
         current_site().limits.count_reset(visit.organization.id, member, None)
     except Refusal as exc:

@@ -25,7 +25,7 @@ from scim_server.store.roles import RoleRecord, list_roles, roles_of
 from scim_server.store.search import search_resources
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.member import Subject, offered, status_of
+from scim_server.web.console.member import Subject, check_id, offered, status_of
 from scim_server.web.console.member_identity import changes_in, editable, fields_of
 from scim_server.web.console.member_rights import authority, role_name
 from scim_server.web.console.texts import in_language
@@ -51,6 +51,7 @@ def member_edit(visit: Visit, member: str) -> Page:
 
 def change_identity(visit: Visit, member_id: str, *, administers: bool) -> None:
     """Change who a member is by the form that was sent."""
+    check_id("member", member_id)
     document = orjson.loads(visit.read(lambda tenant: get_member(tenant, member_id)).document)
     changes = changes_in(request.form, document, visit.profile, editable(visit.profile, administers=administers))
     if not changes:
@@ -94,6 +95,9 @@ def member_roles(visit: Visit, member: str) -> Page:
     """Change the roles of a member; nothing changes before it is confirmed."""
     if request.method == "GET":
         return _roles_form(visit, offered(visit, member, "roles"))
+    check_id("member", member)
+    for each in filter(None, request.form.getlist("role")):
+        check_id("role", each)
     try:
         visit.write(lambda tenant: set_roles(tenant, member, _wanted_roles(tenant, visit, member)))
     except Refusal as exc:
@@ -180,6 +184,7 @@ def member_groups(visit: Visit, member: str) -> Page:
 
 def _check_group(tenant: Tenant, group_id: str) -> None:
     """Check that a group is a team or a customer group: roles are given as such."""
+    check_id("group", group_id)
     group = find_group(tenant, group_id)
     if group is None or group.kind == "role":
         raise NotFoundException(detail=f"there is no group {group_id[:100]!r}")

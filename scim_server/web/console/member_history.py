@@ -49,7 +49,13 @@ def _name(tenant: Tenant, entry: Entry) -> str:
     connection = find_connection(tenant, entry.connection_id) if entry.connection_id else None
     if connection is not None:
         return connection.name
-    kinds = {"operator": gettext("the operator"), "worker": gettext("the server"), "server": gettext("the server")}
+    kinds = {
+        "operator": gettext("the operator"),
+        "worker": gettext("the server"),
+        "server": gettext("the server"),
+        # Who signs in, or has the link in a letter, is known by it alone.
+        "visitor": gettext("the person"),
+    }
     return kinds.get(entry.actor_kind, gettext("the portal"))
 
 

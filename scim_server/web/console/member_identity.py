@@ -44,6 +44,7 @@ Form = MultiDict[str, str]
 """What was typed, as it is sent."""
 
 _OF_ADMINISTRATORS = ("userName", MEMBER_USER_URN)
+_LANGUAGES = {"fr": "Français", "en": "English"}
 _PLACES = ("streetAddress", "postalCode", "locality", "region", "country")
 
 
@@ -112,9 +113,8 @@ def fields_of(
 
 def _options(profile: PortalProfile, path: str, stored: Any) -> tuple[tuple[str, str], ...]:
     if path == "preferredLanguage":
-        names = {"fr": "Français", "en": "English"}
-        offered = [(each, names[each]) for each in profile.policy.languages]
-        if stored and stored not in names:
+        offered = [(each, _LANGUAGES[each]) for each in profile.policy.languages]
+        if stored and stored not in profile.policy.languages:
             offered.append((stored, stored))
         return (("", gettext("(that of the organization)")), *offered)
     if path.endswith(".contactRoles"):
@@ -232,7 +232,8 @@ def _details(profile: PortalProfile, document: Document) -> Iterator[Detail]:
             for each in document.get(path, ()):
                 yield Detail(label_of(path), _with_type(each.get("value"), each))
         elif value:
-            yield Detail(label_of(path), str(value))
+            text = _LANGUAGES.get(value, value) if path == "preferredLanguage" else value
+            yield Detail(label_of(path), str(text))
     for each in document.get("addresses", ()):
         written = each.get("formatted") or ", ".join(each[name] for name in _PLACES if each.get(name))
         yield Detail(gettext("Address"), _with_type(written, each))

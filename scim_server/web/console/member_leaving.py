@@ -14,7 +14,7 @@ from scim_server.protocol.portals import MANAGE_MEMBERS
 from scim_server.store.members import find_member, list_named, list_some
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.member import Subject, offered, status_of
+from scim_server.web.console.member import Subject, check_id, offered, status_of
 from scim_server.web.console.member_identity import user_name_of
 from scim_server.web.console.visits import Page, Visit, page
 
@@ -35,6 +35,7 @@ def member_archive(visit: Visit, member: str) -> Page:
     """Let a member leave for good: their access ends, what is assigned to them is handed over, they are archived."""
     if request.method == "GET":
         return _form(visit, member, "archive")
+    check_id("member", member)
     try:
         visit.write(lambda tenant: leave(tenant, member, _successor(tenant)))
     except Refusal as exc:
@@ -48,6 +49,7 @@ def member_delete(visit: Visit, member: str) -> Page:
     """Delete a member for good, where the portal deletes."""
     if request.method == "GET":
         return _form(visit, member, "delete")
+    check_id("member", member)
 
     def action(tenant: Tenant) -> None:
         successor = _successor(tenant)
@@ -69,6 +71,7 @@ def member_erase(visit: Visit, member: str) -> Page:
     """Erase who an archived member was, on their request; what was done stays, under no name."""
     if request.method == "GET":
         return _form(visit, member, "erase")
+    check_id("member", member)
 
     def action(tenant: Tenant) -> None:
         found = find_member(tenant, member)
@@ -89,6 +92,7 @@ def member_hand_over(visit: Visit, member: str) -> Page:
     """Assign all that is assigned to a member to another one."""
     if request.method == "GET":
         return _form(visit, member, "hand_over")
+    check_id("member", member)
 
     def action(tenant: Tenant) -> int:
         successor = _successor(tenant)

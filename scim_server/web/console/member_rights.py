@@ -51,12 +51,14 @@ class OpenedApp:
 class Standing:
     """What a member has: ``edges`` are the steps to their groups, ``direct`` those that they are in themselves.
 
+    ``further`` are the roles that come otherwise: their names, and the groups that they come through.
     Without access, ``allowed`` is what they would have with it.
     """
 
     rights: Rights
     edges: tuple[Edge, ...]
     direct: tuple[Edge, ...]
+    further: tuple[tuple[str, str], ...]
     allowed: tuple[Allowed, ...]
     apps: tuple[OpenedApp, ...]
 
@@ -68,7 +70,7 @@ def standing_of(tenant: Tenant, visit: Visit, member_id: str) -> Standing:
     """
     rights = rights_of(tenant, visit.organization, member_id)
     _, edges = edges_of(tenant, member_id) or (None, [])
-    permissions, reasons = rights.permissions, rights.reasons
+    permissions, reasons, held = rights.permissions, rights.reasons, rights.roles
     if rights.state != "active":
         held = holdings_of(member_id, edges, visit.profile)
         permissions, reasons = effective(held, visit.profile), reasons_of(held, visit.profile)
@@ -80,9 +82,15 @@ def standing_of(tenant: Tenant, visit: Visit, member_id: str) -> Standing:
         )
         for name, found in reasons.items()
     )
-    direct = (each for each in edges if each.member_id == member_id and each.mapping_id is None)
+    direct = [each for each in edges if each.member_id == member_id and each.mapping_id is None]
+    given = {each.group_id for each in direct}
+    further = (
+        (role_name(visit.profile, each.template, each.display), _groups(each))
+        for each in held
+        if each.kind == "role" and each.group_id not in given
+    )
     apps = (OpenedApp(in_language(app.name), opens, app.available) for app, opens in rights.apps)
-    return Standing(rights, tuple(edges), tuple(direct), tuple(allowed), tuple(apps))
+    return Standing(rights, tuple(edges), tuple(direct), tuple(further), tuple(allowed), tuple(apps))
 
 
 def scope_name(scope: Scope) -> str:

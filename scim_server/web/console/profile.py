@@ -1,12 +1,11 @@
 """What members do for themselves: their details, their password, where they are signed in."""
 
-import re
 from typing import Any
 
 import orjson
 from flask import flash, render_template, request
 from flask_babel import gettext
-from scim2_models import InvalidValueException, NotFoundException, PreconditionFailedException, SCIMException
+from scim2_models import InvalidValueException, PreconditionFailedException, SCIMException
 
 from scim_server.actions.passwords import MIN_LENGTH, NewPassword, change_own_password, digest_chosen
 from scim_server.actions.sessions import end_session, end_sessions
@@ -17,15 +16,13 @@ from scim_server.store.members import MemberRecord, get_member
 from scim_server.store.passwords import find_digest
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.member import managed, status_of
+from scim_server.web.console.member import check_id, managed, status_of
 from scim_server.web.console.member_forms import change_identity
 from scim_server.web.console.member_identity import details_of, editable, fields_of
 from scim_server.web.console.member_rights import assignments_of, standing_of
 from scim_server.web.console.visits import Page, Visit, page, seat_shown
 from scim_server.web.requests import current_request
 from scim_server.web.site import current_site
-
-_SESSION_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @page("/profile", methods=("GET", "POST"))
@@ -114,8 +111,7 @@ def my_sessions(visit: Visit) -> Page:
 @page("/sessions/<session>/end", methods=("POST",))
 def my_session_end(visit: Visit, session: str) -> Page:
     """Sign a member out of another browser, at once."""
-    if not _SESSION_ID.fullmatch(session):
-        raise NotFoundException(detail=f"the member has no session {session[:100]!r}")
+    check_id("session", session)
     visit.write(lambda tenant: end_session(tenant, visit.member.id, session))
     flash(gettext("Signed out there."), "success")
     return visit.redirect("my_sessions")

@@ -203,6 +203,7 @@ REFUSALS = (
     _("there is no group %(group)s"),
     _("there is no role %(role)s"),
     _("the member has no session %(session)s"),
+    _("there is no session %(session)s"),
     _("this cannot be done with this member now, or is not yours to do"),
     _("the member is %(state)s; %(event)s takes one who is %(accepted)s"),
     _("nobody changes their own access; ask another administrator"),

@@ -65,6 +65,7 @@ def test_the_page_says_who_they_are_and_why_they_may(delegated: Portal, pages: P
     assert "Because of the role Order Management, given since" in text
     assert "Because of the role Invoice Management, through the team FIN-FR, since" in text
     assert "Every member has it." in text
+    assert "Invoice Management, through FIN-FR" in text
     assert "See invoices" in text
     assert re.search(r"Report builder: not yet available", text)
     assert re.search(r"E-shop: opens", text)
@@ -399,7 +400,10 @@ def test_nothing_of_another_organization_is_reached(app: Flask, pages: Pages) ->
     for path in ("suspend", "restore", "invite", "access", "password-link", "sign-out", "edit", "roles", "groups"):
         form = {"role": NOBODY, "group": team, "title": "Owned"}
         assert pages.post(f"/members/{ada}/{path}", form, of="/profile").status_code == 404, path
+        for nobody in ("nobody", "%00"):
+            assert pages.post(f"/members/{nobody}/{path}", {"title": "x"}, of="/profile").status_code == 404, path
     own = pages.portal.member("ben")
+    assert pages.post(f"/members/{own}/roles", {"role": "\0"}).status_code == 404
     assert pages.post(f"/members/{own}/groups", {"group": team}).status_code == 404
     assert other.state(ada) == "active"
     assert replace(pages, portal=other).get(f"/members/{ada}").status_code == 303
