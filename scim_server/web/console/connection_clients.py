@@ -13,7 +13,7 @@ from scim_server.store.connections import ConnectionRecord
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
 from scim_server.web.console.connection_tokens import shown_once
-from scim_server.web.console.connections import confirm, connection_of
+from scim_server.web.console.connections import confirm, connection_of, opens_scim_alone
 from scim_server.web.console.typed import checked_id, chosen, typed
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site
@@ -63,8 +63,7 @@ def _found(tenant: Tenant, connection: str, client: str) -> tuple[ConnectionReco
 def rotate_client_secret(visit: Visit, connection: str, client: str) -> Page:
     """Ask how long the secret of a client is kept beside a new one, or give it that; this answer alone has it."""
     owner, found = visit.read(lambda tenant: _found(tenant, connection, client))
-    if found.scope.split() != ["scim:read", "scim:write"]:
-        # What it opens is not what these pages give.
+    if not opens_scim_alone(found.scope):
         raise NotFoundException(detail="there is no such page")
     if request.method == "GET":
         return _secret_form(visit, owner, found)

@@ -22,7 +22,7 @@ from scim_server.store.connections import ConnectionRecord
 from scim_server.store.session import Tenant
 from scim_server.store.tokens import TokenRecord, get_token, list_of_connections
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.connections import PAGE, confirm, connection_of
+from scim_server.web.console.connections import PAGE, confirm, connection_of, opens_scim_alone
 from scim_server.web.console.typed import checked_id, chosen, cursor_of
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site
@@ -135,8 +135,7 @@ def _found(tenant: Tenant, connection: str, token: str) -> tuple[ConnectionRecor
 def rotate_connection_token(visit: Visit, connection: str, token: str) -> Page:
     """Say how a rotation goes, or issue the token that takes the place of this one; this answer alone has it."""
     found, old = visit.read(lambda tenant: _found(tenant, connection, token))
-    if old.user_id is not None or old.scope != _SCOPE:
-        # What it opens is not what these pages issue.
+    if old.user_id is not None or not opens_scim_alone(old.scope):
         raise NotFoundException(detail="there is no such page")
     if request.method == "GET":
         return _token_form(visit, found, old)

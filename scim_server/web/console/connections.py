@@ -14,6 +14,7 @@ from scim_server.actions.tokens import MAX_LIVE, ListedToken, listed
 from scim_server.protocol.portals import MANAGE_MEMBERS
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE
+from scim_server.protocol.scopes import SCIM_SCOPES
 from scim_server.store.clients import OAuthClient, list_clients
 from scim_server.store.connections import ConnectionRecord, find_connection, list_connections
 from scim_server.store.health import ConnectionHealth, RequestError, list_errors, read_health
@@ -187,8 +188,17 @@ def connection_page(visit: Visit, connection: str) -> Page:
         following=following,
         health=health_in_words(visit, whole.health, current_site().store.clock()),
         may_issue=sum(each.token.user_id is None for each in whole.tokens) < MAX_LIVE,
+        opens_scim_alone=opens_scim_alone,
         replaced={each.token.replaces_id for each in whole.tokens} & {each.token.id for each in whole.tokens},
     )
+
+
+def opens_scim_alone(scope: str) -> bool:
+    """Return whether a scope opens what an identity provider needs and nothing else.
+
+    Whatever opens more is not handed out by these pages: who issues it could do what they may not.
+    """
+    return set(scope.split()) <= {"scim", *SCIM_SCOPES}
 
 
 @page("/connections/<connection>/rules", permission=MANAGE_MEMBERS, methods=("GET", "POST"))

@@ -64,6 +64,8 @@ def test_what_the_api_issued_with_more_is_not_issued_again(delegated: Portal, pa
         assert pages.get(f"/connections/{connection}/{place}/rotate").status_code == 404
         assert pages.post(f"/connections/{connection}/{place}/rotate", of="/connections/new").status_code == 404
     assert "/rotate" not in pages.read(f"/connections/{connection}")
+    reading = delegated.api.made("tokens", {"connection": connection, "scope": "scim:read"})["id"]
+    assert pages.get(f"/connections/{connection}/tokens/{reading}/rotate").status_code == 200
     pages.done(f"/connections/{connection}/tokens/{token}/revoke")
     assert delegated.api.read(f"tokens/{token}")["revoked_at"]
 
