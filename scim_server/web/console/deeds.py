@@ -8,10 +8,12 @@ import orjson
 from flask_babel import gettext, ngettext
 
 from scim_server.protocol.lifecycle import STATES
-from scim_server.web.console.texts import state_name
+from scim_server.web.console.texts import kind_name, state_name
 
 MAX_VALUE_LENGTH = 200
 """How much of a value is shown; an export has all of it."""
+
+_KINDS = ("role", "team", "customerGroup")
 
 NAMES_SHOWN = 10
 """How many of the members of a change are named; the others are counted."""
@@ -108,13 +110,16 @@ def deeds_in_order() -> list[tuple[str, str]]:
 def _attributes() -> dict[str, str]:
     return {
         "active": gettext("Access"),
+        "contactRoles": gettext("Contact roles"),
         "contact_email": gettext("Mailbox to turn to"),
         "connection": gettext("Connection"),
         "changed": gettext("Changed members"),
         "created": gettext("New members"),
         "deputy_id": gettext("Deputy"),
+        "digest": gettext("Fingerprint (SHA-256)"),
         "displayName": gettext("Displayed name"),
         "emails": gettext("E-mail addresses"),
+        "endDate": gettext("Last day"),
         "evidence": gettext("Evidence"),
         "externalId": gettext("External identifier"),
         "faulty": gettext("Rows with faults"),
@@ -138,6 +143,7 @@ def _attributes() -> dict[str, str]:
         "scope": gettext("Scope"),
         "session": gettext("Session"),
         "slug": gettext("Short name"),
+        "startDate": gettext("First day"),
         "state": gettext("State"),
         "status": gettext("Status"),
         "time_zone": gettext("Time zone"),
@@ -145,6 +151,7 @@ def _attributes() -> dict[str, str]:
         "to": gettext("Who gets the seat"),
         "unchanged": gettext("Unchanged members"),
         "userName": gettext("User name"),
+        "webProfile": gettext("Web profile"),
     }
 
 
@@ -158,12 +165,24 @@ def changes_in_words(changes: Mapping[str, Any], name_of: Callable[[str], str]) 
         name = names.get(key, key)
         if key == "members" and isinstance(change, Mapping):
             yield from _moves(change, name_of)
+        elif key.startswith("urn:") and isinstance(change, Mapping):
+            yield from changes_in_words(_of_extension(change), name_of)
         elif isinstance(change, Mapping):
             before, after = (_words(key, change.get(each), name_of) for each in ("from", "to"))
             if (before, after) != (None, None):
                 yield Change(name, before, after)
         else:
             yield Change(name, None, _said(change))
+
+
+def _of_extension(change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what changed of the attributes of an extension (RFC 7643 §3.3), each by itself."""
+    before, after = (each if isinstance(each, Mapping) else {} for each in (change.get("from"), change.get("to")))
+    return {
+        name: {"from": before.get(name), "to": after.get(name)}
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    }
 
 
 def _moves(members: Mapping[str, Any], name_of: Callable[[str], str]) -> Iterator[Change]:
@@ -197,6 +216,8 @@ def _words(key: str, value: Any, name_of: Callable[[str], str]) -> str | None:
         return None
     if key == "state" and value in STATES:
         return state_name(value)
+    if key == "kind" and value in _KINDS:
+        return kind_name(value)
     if key in _NAMED_BY_ID and isinstance(value, str):
         return name_of(value)
     if isinstance(value, bool):

@@ -143,6 +143,8 @@ def _actor(entry: Entry, names: _Names) -> str:
         return gettext("Connection %(name)s", name=called)
     if entry.actor_kind in ("member", "user"):
         return names.of(entry.actor_id)
+    if entry.action == "user.sign_in" and entry.resource_id is not None:
+        return names.of(entry.resource_id)  # Nobody is, until they are signed in.
     kinds = {
         "operator": gettext("The operator of the portal"),
         "token": gettext("The portal"),

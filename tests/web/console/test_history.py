@@ -52,7 +52,10 @@ def test_what_was_done_is_said_in_words(pages: Pages) -> None:
     assert "The portal" in changed
     assert f"/members/{member}" in changed
     assert re.search(r"Job title:\s+Countess\s.*→.*Analyst", changed, re.DOTALL)
-    assert any("Signed in" in row and "Admin" in row for row in rows_of(page))
+    signed_in = next(row for row in rows_of(page) if "Signed in" in row)
+    assert signed_in.count("Admin") >= 2
+    assert "Somebody who was not signed in" not in signed_in
+    assert re.search(r"Kind:\s+Role", pages.read("/history?action=group.create"))
 
 
 def test_an_action_that_is_unknown_is_shown_as_it_is(pages: Pages) -> None:

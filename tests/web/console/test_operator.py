@@ -235,6 +235,29 @@ def test_a_designated_administrator_is_validated_with_evidence(pages: OperatorPa
     assert path not in pages.read("/hand-overs")
 
 
+def test_the_seat_goes_from_one_administrator_to_another(app: Flask, pages: OperatorPages) -> None:
+    """Who gives it up is named before, and no longer has it afterwards."""
+    delegated = portal(app)
+    admin, ada = delegated.member("admin", "delegated-administrator"), delegated.member("ada")
+    path = asked(delegated, ada, from_member=admin, evidence=EVIDENCE)
+    page = pages.read(path)
+    assert re.search(r"Ada-\d+ Lovelace gets the administrator’s seat, and Admin-\d+ Lovelace no longer has it", page)
+    pages.done(path, {"do": "approve"})
+    assert [each["id"] for each in delegated.api.read("seat")["administrators"]] == [ada]
+
+
+def test_an_organization_that_lost_its_administrator_is_in_recovery(app: Flask, pages: OperatorPages) -> None:
+    """The list and its page say so."""
+    delegated = portal(app)
+    admin = delegated.member("admin", "delegated-administrator")
+    provider = new_client(app, organization=delegated.organization)
+    ended = provider.patch(f"/Users/{admin}", {"op": "replace", "path": "active", "value": False})
+    assert ended.status_code == 200
+    slug = delegated.organization.slug
+    assert "In recovery" in pages.read(f"?q={slug}")
+    assert "has lost its administrator, and is in recovery" in pages.read(f"/organizations/{slug}")
+
+
 def test_evidence_is_handed_out_and_never_run(pages: OperatorPages, contacts: Portal) -> None:
     """As a file to keep, whatever it says that it is."""
     path = asked(contacts, contacts.member("ada"), evidence={**EVIDENCE, "name": 'lettre "signée"/.html'})
