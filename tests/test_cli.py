@@ -370,7 +370,8 @@ def _signs_in(url: str, name: str, password: str) -> bool:
         found = re.search(r'name="csrf_token" value="([^"]+)"', page)
         assert found
         form = {"csrf_token": found[1], "name": name, "password": password}
-        return client.post(f"{url}/sign-in", data=form).headers.get("Location") == f"/console/{url.rpartition('/')[2]}"
+        answer = client.post(f"{url}/sign-in", data=form)
+        return bool(url.endswith(answer.headers.get("Location", "nowhere")))
 
 
 def test_the_demo_serves_and_keeps_its_token(tmp_path: Path) -> None:
@@ -384,7 +385,9 @@ def test_the_demo_serves_and_keeps_its_token(tmp_path: Path) -> None:
             assert told[2].split()[0] == "Try"
             assert _answers(url, token)
             password = told[8].split()[-1]
-            assert [_signs_in(*each.split()[1::2], password) for each in told[3:8]] == [True] * 5
+            for each in told[3:8]:
+                _, console, _, name = each.split()
+                assert _signs_in(console, name, password)
             tokens.add(token)
             os.killpg(process.pid, signal.SIGINT)  # Ctrl-C reaches all processes of a terminal.
             assert process.wait(STOP_TIMEOUT_S) == 0

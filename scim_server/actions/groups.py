@@ -14,7 +14,7 @@ from scim_server.protocol.documents import Document
 from scim_server.protocol.members import AddMembers, RemoveMembers
 from scim_server.protocol.patch import Patch
 from scim_server.protocol.permissions import holdings_of, role_permissions
-from scim_server.protocol.portals import Permissions, PortalProfile, widest
+from scim_server.protocol.portals import MANAGE_MEMBERS, READ_MEMBERS, Permissions, PortalProfile, widest
 from scim_server.protocol.profiles import Leniences
 from scim_server.protocol.replies import StoredResource, check_version
 from scim_server.store.groups import OWN_NAMESPACES, GroupRecord, get_group, has_sub_teams, move_group
@@ -137,8 +137,10 @@ def _check_custom(profile: PortalProfile, permissions: Permissions) -> None:
     if unknown:
         accepted = ", ".join(profile.permissions)
         raise InvalidValueException(detail=f"permissions: {unknown[0][:100]!r} is unknown; accepted: {accepted}")
-    scopes = tuple(dict.fromkeys(("organization", profile.policy.data_scope)))
     for name, scope in permissions.items():
+        # Members are not divided: who may give roles to some could give them to all.
+        of_members = name in (MANAGE_MEMBERS, READ_MEMBERS)
+        scopes = dict.fromkeys(("organization", *(() if of_members else (profile.policy.data_scope,))))
         if scope not in scopes:
             detail = f"permissions: the scope of {name} is one of {', '.join(scopes)}, not {scope[:100]!r}"
             raise InvalidValueException(detail=detail)

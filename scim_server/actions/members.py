@@ -33,6 +33,8 @@ from scim_server.store.roles import RoleRecord, get_role, roles_of
 from scim_server.store.session import Tenant
 from scim_server.store.trail import record
 
+NOT_YOUR_PASSWORD = "a password is its member's to choose; send them the link to choose a new one"  # noqa: S105
+
 Access = Literal["invite", "grant", "none"]
 ACCESSES: tuple[Access, ...] = get_args(Access)
 _ON_CREATION: dict[AccessOnCreation, Access] = {"invitation": "invite", "automatic": "grant", "separate": "none"}
@@ -53,7 +55,10 @@ def create_member(
         portal's profile says.
 
     :raises InvalidValueException: When an attribute is missing that the portal requires, or a role does not exist.
+    :raises ForbiddenException: When a member chooses a password for somebody else.
     """
+    if tenant.actor.kind == "member" and isinstance(parts.password, str):
+        raise ForbiddenException(detail=NOT_YOUR_PASSWORD)
     with guarded(tenant, within=within) as guard:
         _check_required(guard.profile, parts.document)
         _check_contact_roles(guard.profile, {}, parts.document)
@@ -133,7 +138,7 @@ def _check_password(tenant: Tenant, member: MemberRecord) -> None:
     if tenant.actor.kind != "member":
         return
     if not _is_own(tenant, member.id):
-        raise ForbiddenException(detail="a password is its member's to choose; send them the link to choose a new one")
+        raise ForbiddenException(detail=NOT_YOUR_PASSWORD)
     if member.managed_by is not None:
         raise ConflictException(detail="an identity provider manages this member; change the password there")
 

@@ -4,7 +4,7 @@ import re
 from functools import cache
 
 import structlog
-from flask import Flask, Response, g, render_template, request, session
+from flask import Flask, Response, abort, g, render_template, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_babel import Babel, get_locale, gettext
 from flask_bootstrap import Bootstrap5
@@ -61,6 +61,8 @@ def install(app: Flask, secret_key: str, previous_secret_key: str | None) -> Non
         WTF_CSRF_TIME_LIMIT=None,
         BOOTSTRAP_SERVE_LOCAL=True,
     )
+    # Bootstrap-Flask serves its own files below it.
+    app.static_url_path = "/static"
     app.session_interface = _ConsoleCookies()
     csrf.init_app(app)
     Bootstrap5(app)
@@ -94,10 +96,14 @@ def _time_zone() -> str:
 
 @blueprint.before_request
 def _check_form() -> None:
-    """Take no form that this server has not made for this browser."""
+    """Take no form that this server has not made for this browser, and nothing that a text never holds."""
     if request.args.get("language") in LANGUAGES:
         session["language"] = request.args["language"]
     admit_upload()
+    sent = (*request.args.items(multi=True), *request.form.items(multi=True))
+    # PostgreSQL stores no U+0000, as SCIM and the API take none.
+    if "\0" in request.path or any("\0" in part for pair in sent for part in pair):
+        abort(400, gettext("What was sent holds a character that no text has."))
     csrf.protect()
 
 
@@ -137,8 +143,9 @@ def in_their_language(error: Exception) -> str:
     detail = str(getattr(error, "detail", None) or error)
     for pattern, message in _patterns():
         if found := pattern.fullmatch(detail):
-            return gettext(message, **found.groupdict())
-    return detail
+            detail = gettext(message, **found.groupdict())
+            break
+    return detail[:1].upper() + detail[1:]
 
 
 @blueprint.errorhandler(CSRFError)

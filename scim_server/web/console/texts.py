@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
-from flask import request
+from flask import request, url_for
 from flask_babel import get_locale, gettext
 
 from scim_server.protocol.people import email_of
@@ -46,9 +47,9 @@ def navigation(visit: Visit) -> list[Entry]:
     """Return the pages that a member may go to."""
     pages = [
         (READ_MEMBERS, gettext("Members"), "members_page"),
-        (MANAGE_MEMBERS, gettext("Roles"), "roles_page"),
-        (MANAGE_MEMBERS, gettext("Teams"), "teams_page"),
-        (MANAGE_MEMBERS, gettext("Customer groups"), "customer_groups_page"),
+        (READ_MEMBERS, gettext("Roles"), "roles_page"),
+        (READ_MEMBERS, gettext("Teams"), "teams_page"),
+        (READ_MEMBERS, gettext("Customer groups"), "customer_groups_page"),
         (MANAGE_MEMBERS, gettext("Invitations"), "invitations_page"),
         (MANAGE_MEMBERS, gettext("Import and export"), "imports_page"),
         (MANAGE_MEMBERS, gettext("Identity providers"), "connections_page"),
@@ -62,6 +63,16 @@ def navigation(visit: Visit) -> list[Entry]:
     ]
 
 
+def language_url(language: str) -> str:
+    """Return the address of this page in another language; what a form has answered has none, and leads home."""
+    if request.method != "GET" or request.url_rule is None:
+        slug = (request.view_args or {}).get("organization")
+        home = url_for("console.home", organization=slug) if slug else url_for("console.which_organization")
+        return f"{home}?language={language}"
+    query = {**request.args.to_dict(flat=False), "language": [language]}
+    return f"{request.path}?{urlencode(query, doseq=True)}"
+
+
 def _has_customer_groups(visit: Visit) -> bool:
     return visit.profile.policy.data_scope == "customer_groups"
 
@@ -73,5 +84,6 @@ def _texts() -> dict[str, object]:
         "state_name": state_name,
         "kind_name": kind_name,
         "navigation": navigation,
+        "language_url": language_url,
         "email_of": email_of,
     }
