@@ -102,7 +102,7 @@ def _check_form() -> None:
     admit_upload()
     sent = (*request.args.items(multi=True), *request.form.items(multi=True))
     # PostgreSQL stores no U+0000, as SCIM and the API take none.
-    if "\0" in request.path or any("\0" in part for pair in sent for part in pair):
+    if any("\0" in part for pair in sent for part in pair):
         abort(400, gettext("What was sent holds a character that no text has."))
     csrf.protect()
 
@@ -143,9 +143,8 @@ def in_their_language(error: Exception) -> str:
     detail = str(getattr(error, "detail", None) or error)
     for pattern, message in _patterns():
         if found := pattern.fullmatch(detail):
-            detail = gettext(message, **found.groupdict())
-            break
-    return detail[:1].upper() + detail[1:]
+            return gettext(message, **found.groupdict())
+    return detail
 
 
 @blueprint.errorhandler(CSRFError)

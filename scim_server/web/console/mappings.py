@@ -9,7 +9,8 @@ from flask import flash, render_template, request
 from flask_babel import gettext
 from scim2_models import NotFoundException
 
-from scim_server.actions.mappings import MAX_PREVIEWED, Effect, Wanted, create_mapping, preview, remove_mapping
+from scim_server.actions.effects import Effect
+from scim_server.actions.mappings import MAX_PREVIEWED, Wanted, create_mapping, preview, remove_mapping
 from scim_server.protocol.portals import MANAGE_MEMBERS
 from scim_server.protocol.projection import Projection
 from scim_server.protocol.queries import Query

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from flask import request, url_for
 from flask_babel import get_locale, gettext
@@ -69,8 +68,7 @@ def language_url(language: str) -> str:
         slug = (request.view_args or {}).get("organization")
         home = url_for("console.home", organization=slug) if slug else url_for("console.which_organization")
         return f"{home}?language={language}"
-    query = {**request.args.to_dict(flat=False), "language": [language]}
-    return f"{request.path}?{urlencode(query, doseq=True)}"
+    return f"{request.path}?language={language}"
 
 
 def _has_customer_groups(visit: Visit) -> bool:

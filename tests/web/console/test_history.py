@@ -133,9 +133,9 @@ def test_the_history_is_paged(pages: Pages) -> None:
 def test_what_stands_in_the_address_does_no_harm(pages: Pages) -> None:
     """Whatever is no text, day or place is none."""
     for query in (
-        "resource=%00",
-        "actor=%00x",
-        "before=%00",
+        "resource=%7F",
+        "actor=%7Fx",
+        "before=%7F",
         "before=nowhere",
         "action=%0d%0a",
         "resource=" + "x" * 999,

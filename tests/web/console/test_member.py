@@ -403,7 +403,7 @@ def test_nothing_of_another_organization_is_reached(app: Flask, pages: Pages) ->
         for nobody in ("nobody", "%00"):
             assert pages.post(f"/members/{nobody}/{path}", {"title": "x"}, of="/profile").status_code == 404, path
     own = pages.portal.member("ben")
-    assert pages.post(f"/members/{own}/roles", {"role": "\0"}).status_code == 404
+    assert pages.post(f"/members/{own}/roles", {"role": "\0"}).status_code == 400
     assert pages.post(f"/members/{own}/groups", {"group": team}).status_code == 404
     assert other.state(ada) == "active"
     assert replace(pages, portal=other).get(f"/members/{ada}").status_code == 303

@@ -161,7 +161,7 @@ def test_organizations_are_listed_and_found_by_what_they_begin_with(pages: Opera
     assert 'data-label="Members">1<' in row
     assert 'data-label="Portal profile">contacts<' in row
     assert "No organization begins with that" in pages.read("?q=%25")
-    assert pages.get("?q=%00").status_code == 200
+    assert pages.get("?q=%00").status_code == 400
 
 
 def test_organizations_are_paged(app: Flask, pages: OperatorPages) -> None:

@@ -115,3 +115,12 @@ def test_pages_speak_the_language_of_who_reads_them(delegated: Portal) -> None:
     assert '<html lang="en"' in pages.get("/sign-in", **{"Accept-Language": "en-GB"}).text
     assert '<html lang="en"' in pages.get("/sign-in?language=en").text
     assert '<html lang="en"' in pages.get("/password").text
+
+
+def test_a_character_that_no_text_has_is_refused(delegated: Portal) -> None:
+    """In a form and in an address, on every page, before a database would fail over it."""
+    pages = administrator(delegated)
+    assert pages.get("/members?search=a%00").status_code == 400
+    assert pages.get("/members?%00=a").status_code == 400
+    assert pages.post("/profile", {"title": "a\0"}).status_code == 400
+    assert visitor(delegated).post("/sign-in", {"name": "a\0", "password": PASSWORD}).status_code == 400
