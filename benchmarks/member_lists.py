@@ -13,7 +13,8 @@ from benchmarks.rows import Row, shown, verdict
 from benchmarks.stage import digest_key
 from scim_server.actions.groups import change_group_members, create_group
 from scim_server.actions.organizations import operator_credentials
-from scim_server.store.member_lists import Key, Wanted, count_states, list_members, roles_of_each
+from scim_server.store.member_facts import count_states, roles_of_each
+from scim_server.store.member_lists import MAX_FOUND, Key, Wanted, list_members
 from scim_server.store.member_sessions import last_sign_ins
 from scim_server.store.session import Credentials, Store, Tenant, begin
 from scim_server.store.tables import memberships, resources
@@ -119,4 +120,4 @@ def _read(tenant: Tenant, wanted: Wanted, after: Key | None) -> None:
     ids = [each.id for each in found.members]
     roles_of_each(tenant, ids)
     last_sign_ins(tenant, ids)
-    count_states(tenant)
+    count_states(tenant, MAX_FOUND)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    not_,
     or_,
     select,
     tuple_,
@@ -35,7 +36,7 @@ from scim_server.store.json_paths import bind_text
 from scim_server.store.lookups import total_of
 from scim_server.store.resources import COMPUTED_TYPE
 from scim_server.store.session import Tenant
-from scim_server.store.tables import connections, emails, memberships, resources, roles
+from scim_server.store.tables import emails, memberships, resources
 
 Sort = Literal["name", "user_name", "created"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
@@ -52,14 +53,15 @@ LOCAL = "local"
 """The origin of members whom no connection provisions."""
 
 Key = tuple[str, ...]
-"""What a member is sorted by; no two have the same."""
+"""The place of a member in a list: the number of its course, and the key in this; no two have the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which members are asked for: all where it says nothing.
 
-    ``words``: each begins the last name, the first name, the ``userName`` or an e-mail address.
+    ``words``: each begins the last name, the first name, the ``userName`` or an e-mail address. Who has the first of
+    them for a last name comes first, then who has it for a first name, and so on; ``sort`` is for lists without.
     ``groups``: ids of roles, teams or customer groups; each has the member itself.
     ``origin``: the id of the connection that provisions them, or ``LOCAL``.
     """
@@ -105,17 +107,26 @@ class _Condition:
     test: Callable[[Any], ColumnElement[bool]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """A part of a list, all of which an index has in its order, as the stretches together that it is made of.
+
+    ``excludes`` tells of a row whether an earlier course has it.
+    """
+
+    keys: tuple[str, ...]
+    stretches: Sequence[Select[Any]]
+    excludes: tuple[Callable[[Any], ColumnElement[bool]], ...] = ()
+    descending: bool = False
+
+
 _IS_MEMBER = resources.c.state.is_not(None)
 """The predicate of the indexes."""
 
-_KEYS: dict[Sort, tuple[str, ...]] = {
-    "name": ("last_name", "first_name", "id"),
-    "user_name": ("unique_key",),
-    "created": ("id",),  # A UUIDv7 begins with its time.
-}
 _LAST = "\U0010ffff"
 _COLUMNS = tuple(resources.c[name] for name in ListedMember.__slots__)
 _TESTED = tuple(resources.c[name] for name in ("id", "last_name", "first_name", "unique_key", "state", "managed_by"))
+_BY_NAME = ("last_name", "first_name", "id")
 
 
 def list_members(tenant: Tenant, wanted: Wanted, *, after: Key | None, limit: int) -> MemberPage:
@@ -123,18 +134,26 @@ def list_members(tenant: Tenant, wanted: Wanted, *, after: Key | None, limit: in
 
     :param after: ``following`` of the page before; one of another order leads to the first page.
     """
-    if after is not None and len(after) != len(_KEYS[wanted.sort]):
+    word = _Word.read(tenant, wanted.words[0]) if wanted.words else None
+    courses = _courses(tenant, wanted, word)
+    if after is not None and not _is_place(courses, after):
         after = None
     conditions = _conditions(tenant, wanted)
     narrowest = _narrowest(tenant, conditions)
     if narrowest is None:
-        met, following = _walk(tenant, wanted, conditions, after, limit)
+        met, following = _walk(tenant, courses, conditions, after, limit)
         total = None if conditions else total_of(tenant, tenant.catalog.by_name("User"))
         return MemberPage(_members(tenant, met), total, following)
-    found = sorted(_meeting(tenant, wanted.sort, narrowest, conditions), reverse=wanted.sort == "created")
-    rest = [each for each in found if after is None or _is_beyond(wanted.sort, each[0], after)]
+    found = _meeting(tenant, courses, word, narrowest, conditions)
+    descending = courses[0].descending
+    rest = [each for each in found if after is None or (each[0] < after if descending else each[0] > after)]
     following = rest[limit - 1][0] if len(rest) > limit else None
     return MemberPage(_members(tenant, [identifier for _, identifier in rest[:limit]]), len(found), following)
+
+
+def _is_place(courses: Sequence[_Course], after: Key) -> bool:
+    numbers = [str(number) for number in range(len(courses))]
+    return after[:1] != () and after[0] in numbers and len(after) == 1 + len(courses[int(after[0])].keys)
 
 
 def _members(tenant: Tenant, ids: Sequence[str]) -> list[ListedMember]:
@@ -142,66 +161,6 @@ def _members(tenant: Tenant, ids: Sequence[str]) -> list[ListedMember]:
     rows = tenant.db.execute(select(*_COLUMNS).where(*own, COMPUTED_TYPE == "User"))
     found = {row.id: ListedMember(*row) for row in rows}
     return [found[each] for each in ids if each in found]
-
-
-def count_states(tenant: Tenant) -> dict[State, int]:
-    """Return how many members are in each state, counting each no further than one beyond ``MAX_FOUND``.
-
-    NB: exact numbers would be read from all rows of a state, or kept in a row that every change of a state waits for.
-    """
-    counts = [
-        select(func.count())
-        .select_from(
-            select(resources.c.id)
-            .where(resources.c.org_id == tenant.org_id, resources.c.state == state)
-            .order_by(resources.c.last_name)  # By the index, whatever share of all they are.
-            .limit(_number(MAX_FOUND + 1))
-            .subquery()
-        )
-        .scalar_subquery()
-        for state in STATES
-    ]
-    return dict(zip(STATES, tenant.db.execute(select(*counts)).one(), strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class HeldRole:
-    """A role that a member was given itself; ``template`` is its key in the portal profile."""
-
-    id: str
-    display: str
-    template: str | None
-
-
-def roles_of_each(tenant: Tenant, member_ids: Sequence[str]) -> dict[str, list[HeldRole]]:
-    """Return the roles that each of these members was given itself, in the order of their names."""
-    own = (roles.c.org_id == tenant.org_id, resources.c.org_id == tenant.org_id, memberships.c.org_id == tenant.org_id)
-    held = (
-        select(memberships.c.member_id, roles.c.group_id, resources.c.display, roles.c.template)
-        .join(roles, memberships.c.group_id == roles.c.group_id)
-        .join(resources, resources.c.id == roles.c.group_id)
-        .where(*own, is_one_of(tenant, memberships.c.member_id, member_ids))
-    )
-    found: dict[str, list[HeldRole]] = {}
-    for member_id, *role in tenant.db.execute(held.order_by(resources.c.display)):
-        found.setdefault(member_id, []).append(HeldRole(*role))
-    return found
-
-
-def connection_names(tenant: Tenant, ids: Sequence[str]) -> dict[str, str]:
-    """Return the names of connections by their ids."""
-    own = (connections.c.org_id == tenant.org_id, is_one_of(tenant, connections.c.id, ids))
-    rows = tenant.db.execute(select(connections.c.id, connections.c.name).where(*own))
-    return {row.id: row.name for row in rows}
-
-
-def newest_groups(tenant: Tenant, kind: str) -> list[tuple[str, str]]:
-    """Return ids and names of the groups of a kind among those made last, in the order of their names."""
-    own = (resources.c.org_id == tenant.org_id, resources.c.resource_type == "Group")
-    found = select(resources.c.id, resources.c.display, resources.c.kind).where(*own)
-    newest = found.order_by(resources.c.id.desc()).limit(MAX_FOUND).subquery()
-    rows = tenant.db.execute(select(newest.c.id, newest.c.display).where(newest.c.kind == kind))
-    return sorted(((group_id, display or group_id) for group_id, display in rows), key=lambda each: each[1].lower())
 
 
 def _conditions(tenant: Tenant, wanted: Wanted) -> list[_Condition]:
@@ -252,37 +211,66 @@ def _is_any(found: Select[Any]) -> ColumnElement[bool]:
     return found.limit(_ONE).scalar_subquery().is_not(None)
 
 
-def _with_word(tenant: Tenant, word: str) -> _Condition:
-    user = tenant.catalog.by_name("User")
-    name, unique = user.attributes["name"].sub_attributes, user.unique_attribute
-    assert unique is not None
-    own, own_address = resources.c.org_id == tenant.org_id, emails.c.org_id == tenant.org_id
-    last = attribute_key(word, name["familyname"])[:MAX_NAME_LENGTH]
-    first = attribute_key(word, name["givenname"])[:MAX_NAME_LENGTH]
-    user_name = attribute_key(word, unique)
-    address = _begins(emails.c.value, attribute_key(word, user.attributes["emails"].sub_attributes["value"]))
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A word of a search, as each of what it may begin has it."""
+
+    last: str
+    first: str
+    user_name: str
+    address: str
+
+    @classmethod
+    def read(cls, tenant: Tenant, word: str) -> "_Word":
+        """Return a word in the forms of the attributes."""
+        user = tenant.catalog.by_name("User")
+        name, unique = user.attributes["name"].sub_attributes, user.unique_attribute
+        assert unique is not None
+        return cls(
+            attribute_key(word, name["familyname"])[:MAX_NAME_LENGTH],
+            attribute_key(word, name["givenname"])[:MAX_NAME_LENGTH],
+            attribute_key(word, unique),
+            attribute_key(word, user.attributes["emails"].sub_attributes["value"]),
+        )
+
+    def is_last(self, row: Any) -> ColumnElement[bool]:
+        """Return whether the word begins a last name."""
+        return _begins(row.last_name, self.last)
+
+    def is_first(self, row: Any) -> ColumnElement[bool]:
+        """Return whether the word begins a first name."""
+        return _begins(row.first_name, self.first)
+
+    def is_user_name(self, row: Any) -> ColumnElement[bool]:
+        """Return whether the word begins a ``userName``."""
+        return _begins(row.unique_key, self.user_name)
+
+    def addresses(self, tenant: Tenant, *columns: ColumnElement[Any]) -> Select[Any]:
+        """Return the e-mail addresses that the word begins."""
+        return select(*columns).where(emails.c.org_id == tenant.org_id, _begins(emails.c.value, self.address))
+
+
+def _with_word(tenant: Tenant, text: str) -> _Condition:
+    word = _Word.read(tenant, text)
 
     def ids(limit: int) -> Select[Any]:
         # NB: whoever has the word twice counts twice; a condition only seems to be met by a few more.
+        most, columns = _number(limit), resources.c
         # Each is in the order of its index, so that it is by this.
-        most, last_name, first_name = _number(limit), resources.c.last_name, resources.c.first_name
-        found = select(resources.c.id).where(own)
-        in_states = (found.where(resources.c.state == each, _begins(last_name, last)) for each in STATES)
-        of_name = found.where(_begins(resources.c.unique_key, user_name), resources.c.resource_type == "User")
-        of_address = select(emails.c.resource_id.label("id")).where(own_address, address)
+        found = select(columns.id).where(columns.org_id == tenant.org_id)
+        in_states = (found.where(columns.state == each, word.is_last(columns)) for each in STATES)
         parts = (
-            *(each.order_by(last_name) for each in in_states),
-            found.where(_begins(first_name, first), _IS_MEMBER).order_by(first_name),
-            of_name.order_by(resources.c.unique_key),
-            of_address.order_by(emails.c.value),
+            *(each.order_by(columns.last_name) for each in in_states),
+            found.where(word.is_first(columns), _IS_MEMBER).order_by(columns.first_name),
+            found.where(word.is_user_name(columns), columns.resource_type == "User").order_by(columns.unique_key),
+            word.addresses(tenant, emails.c.resource_id.label("id")).order_by(emails.c.value),
         )
         together = union_all(*(select(part.limit(most).subquery().c.id) for part in parts)).subquery()
         return select(together.c.id).limit(most)
 
     def test(row: Any) -> ColumnElement[bool]:
-        has_address = select(_ONE).where(own_address, emails.c.resource_id == row.id, address)
-        begins = (_begins(row.last_name, last), _begins(row.first_name, first), _begins(row.unique_key, user_name))
-        return or_(*begins, _is_any(has_address))
+        has_address = _is_any(word.addresses(tenant, _ONE).where(emails.c.resource_id == row.id))
+        return or_(word.is_last(row), word.is_first(row), word.is_user_name(row), has_address)
 
     return _Condition(ids, test)
 
@@ -306,78 +294,121 @@ def _narrowest(tenant: Tenant, conditions: Sequence[_Condition]) -> list[str] | 
 
 
 _Met = tuple[Key, str]
-"""The key of a member, and the id."""
+"""The place of a member, and the id."""
 
 
-def _meeting(tenant: Tenant, sort: Sort, ids: Sequence[str], conditions: Sequence[_Condition]) -> list[_Met]:
+def _meeting(
+    tenant: Tenant,
+    courses: Sequence[_Course],
+    word: _Word | None,
+    ids: Sequence[str],
+    conditions: Sequence[_Condition],
+) -> list[_Met]:
     """Return those among these members who meet all conditions; they are sorted here, being few.
 
     NB: the database could look for them along the index of the order.
     """
     own = (resources.c.org_id == tenant.org_id, is_one_of(tenant, resources.c.id, ids))
     tests = (condition.test(resources.c) for condition in conditions)
-    rows = tenant.db.execute(select(*_TESTED).where(*own, COMPUTED_TYPE == "User", *tests))
-    return [(_key(sort, row), row.id) for row in rows]
+    columns: tuple[ColumnElement[Any], ...] = _TESTED
+    if word is not None:
+        first = word.addresses(tenant, func.min(emails.c.value)).where(emails.c.resource_id == resources.c.id)
+        columns = (*columns, first.scalar_subquery().label("value"))
+    rows = tenant.db.execute(select(*columns).where(*own, COMPUTED_TYPE == "User", *tests))
+    met = []
+    for row in rows:
+        number = 0 if word is None else _course_of(word, row)
+        met.append((_place(courses, number, row), row.id))
+    return sorted(met, reverse=courses[0].descending)
 
 
-def _key(sort: Sort, row: Any) -> Key:
-    return tuple(getattr(row, name) or "" for name in _KEYS[sort])
+def _course_of(word: _Word, row: Any) -> int:
+    begun = ((row.last_name, word.last), (row.first_name, word.first), (row.unique_key, word.user_name))
+    return next((number for number, (text, start) in enumerate(begun) if (text or "").startswith(start)), len(begun))
 
 
-def _is_beyond(sort: Sort, key: Key, after: Key) -> bool:
-    return key < after if sort == "created" else key > after
+def _place(courses: Sequence[_Course], number: int, row: Any) -> Key:
+    return str(number), *(getattr(row, name) or "" for name in courses[number].keys)
 
 
 def _walk(
-    tenant: Tenant, wanted: Wanted, conditions: Sequence[_Condition], after: Key | None, limit: int
+    tenant: Tenant, courses: Sequence[_Course], conditions: Sequence[_Condition], after: Key | None, limit: int
 ) -> tuple[list[str], Key | None]:
     """Return the ids of a page of those who meet all conditions, and where the next one starts."""
     found: list[str] = []
     walked, steps, last = 0, limit + 1, after
+    number = int(after[0]) if after is not None else 0
     while walked < MAX_WALKED:
-        rows = tenant.db.execute(_ahead(tenant, wanted, conditions, after, steps)).all()
+        rows = tenant.db.execute(_ahead(courses[number], conditions, after and after[1:], steps)).all()
         for row in rows:
+            place = _place(courses, number, row)
             if row.meets:
                 if len(found) == limit:
                     return found, last
                 found.append(row.id)
-                last = _key(wanted.sort, row)
-            after = _key(wanted.sort, row)
-        if len(rows) < steps:
-            return found, None
+                last = place
+            after = place
         walked += steps
+        if len(rows) < steps:
+            number, after = number + 1, None
+            if number == len(courses):
+                return found, None
         # Few at first: most often they are enough.
-        steps = min(4 * steps, MAX_WALKED - walked)
-    return found, after
+        steps = max(1, min(4 * steps, MAX_WALKED - walked))
+    return found, after or (str(number), *("" for _ in courses[number].keys))
 
 
-def _ahead(
-    tenant: Tenant, wanted: Wanted, conditions: Sequence[_Condition], after: Key | None, limit: int
-) -> Select[Any]:
-    """Return the statement that reads so many members after a key, and whether they meet the conditions."""
+def _ahead(course: _Course, conditions: Sequence[_Condition], after: Key | None, limit: int) -> Select[Any]:
+    """Return the statement that reads so many members of a course after a key, and whether they meet conditions."""
     most = _number(limit)
-    stretches = [each.limit(most) for each in _stretches(tenant, wanted, after)]
+    stretches = [_beyond(each, course, after).limit(most) for each in course.stretches]
     if len(stretches) > 1:
         together = union_all(*(select(each.subquery()) for each in stretches)).subquery("together")
-        ahead = select(together).order_by(*_order(wanted.sort, together.c)).limit(most).subquery("ahead")
+        ahead = select(together).order_by(*_order(course, together.c)).limit(most).subquery("ahead")
     else:
         ahead = stretches[0].subquery("ahead")
     # NB: tested around the stretch, so that nobody beyond it is.
-    meets = and_(_ONE == _ONE, *(condition.test(ahead.c) for condition in conditions))
-    return select(ahead, meets.label("meets")).order_by(*_order(wanted.sort, ahead.c))
+    tests = [condition.test(ahead.c) for condition in conditions]
+    meets = and_(_ONE == _ONE, *tests, *(not_(test(ahead.c)) for test in course.excludes))
+    return select(ahead, meets.label("meets")).order_by(*_order(course, ahead.c))
 
 
-def _stretches(tenant: Tenant, wanted: Wanted, after: Key | None) -> list[Select[Any]]:
-    """Return the statements that together have all members after a key, each by an index and in its order."""
-    found = select(*_TESTED).where(resources.c.org_id == tenant.org_id).order_by(*_order(wanted.sort, resources.c))
+def _beyond(stretch: Select[Any], course: _Course, after: Key | None) -> Select[Any]:
+    """Return the rows of a stretch after a key, in their order."""
+    columns = [stretch.selected_columns[name] for name in course.keys]
     if after is not None:
-        columns = [resources.c[name] for name in _KEYS[wanted.sort]]
         values = tuple_(*(bindparam(None, each, KeyType) for each in after))
-        found = found.where(tuple_(*columns) < values if wanted.sort == "created" else tuple_(*columns) > values)
-    if wanted.sort != "name":
-        return [found.where(resources.c.resource_type == "User")]
-    return [found.where(resources.c.state == state) for state in ((wanted.state,) if wanted.state else STATES)]
+        stretch = stretch.where(tuple_(*columns) < values if course.descending else tuple_(*columns) > values)
+    return stretch.order_by(*(each.desc() if course.descending else each for each in columns))
 
 
-def _order(sort: Sort, row: Any) -> list[ColumnElement[Any]]:
-    return [row[name].desc() if sort == "created" else row[name] for name in _KEYS[sort]]
+def _order(course: _Course, row: Any) -> list[ColumnElement[Any]]:
+    return [row[name].desc() if course.descending else row[name] for name in course.keys]
+
+
+def _courses(tenant: Tenant, wanted: Wanted, word: _Word | None) -> list[_Course]:
+    """Return what a list is made of, in its order."""
+    columns = resources.c
+    found = select(*_TESTED).where(columns.org_id == tenant.org_id)
+    of_type = found.where(columns.resource_type == "User")
+    in_states = [found.where(columns.state == each) for each in ((wanted.state,) if wanted.state else STATES)]
+    if word is None and wanted.sort == "created":
+        return [_Course(("id",), [of_type], descending=True)]  # A UUIDv7 begins with its time.
+    if word is None and wanted.sort == "user_name":
+        return [_Course(("unique_key",), [of_type])]
+    if word is None:
+        return [_Course(_BY_NAME, in_states)]
+    by_name = (word.is_last, word.is_first, word.is_user_name)
+    addresses = word.addresses(tenant, *_TESTED, emails.c.value).where(columns.org_id == tenant.org_id)
+    of_members = addresses.where(columns.id == emails.c.resource_id, COMPUTED_TYPE == "User")
+
+    def had_before(row: Any) -> ColumnElement[bool]:
+        earlier = word.addresses(tenant, _ONE).where(emails.c.resource_id == row.id, emails.c.value < row.value)
+        return _is_any(earlier)
+
+    return [
+        _Course(_BY_NAME, [each.where(word.is_last(columns)) for each in in_states]),
+        _Course(("first_name", "id"), [found.where(_IS_MEMBER, word.is_first(columns))], by_name[:1]),
+        _Course(("unique_key",), [of_type.where(word.is_user_name(columns))], by_name[:2]),
+        _Course(("value", "id"), [of_members], (*by_name, had_before)),
+    ]

@@ -21,21 +21,17 @@ from scim_server.protocol.profiles import PROFILES, Leniences
 from scim_server.protocol.replies import etag
 from scim_server.store.connections import list_connections
 from scim_server.store.groups import find_group
+from scim_server.store.member_facts import HeldRole, connection_names, count_states, newest_groups, roles_of_each
 from scim_server.store.member_lists import (
     LOCAL,
     MAX_FOUND,
     SORTS,
-    HeldRole,
     Key,
     ListedMember,
     MemberPage,
     Sort,
     Wanted,
-    connection_names,
-    count_states,
     list_members,
-    newest_groups,
-    roles_of_each,
 )
 from scim_server.store.member_sessions import last_sign_ins
 from scim_server.store.members import get_member
@@ -226,7 +222,7 @@ def _read_list(tenant: Tenant, visit: Visit, filters: Filters) -> Listed:
             )
         )
     givable = roles_to_give(tenant, visit.profile, visit.organization) if visit.manages else []
-    return Listed(rows, found, count_states(tenant), _choices(tenant, visit, filters), givable)
+    return Listed(rows, found, count_states(tenant, MAX_FOUND), _choices(tenant, visit, filters), givable)
 
 
 def _choices(tenant: Tenant, visit: Visit, filters: Filters) -> dict[str, list[tuple[str, str]]]:
