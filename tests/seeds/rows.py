@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "portals.md"
-IN_THE_CONSOLE = {"1.7", "2.16", "3.2"}
-"""The rules that are about nothing but pages."""
+API, CONSOLE = Path(__file__).parent, Path(__file__).parents[1] / "browser"
+"""Where the tests are that walk the portals: through the API, and in a browser."""
 
 _MODULES = {
     "1": "test_delegated.py",
@@ -24,9 +24,9 @@ _ROW = re.compile(r"^\| (\d\.\d+) \| (.+?) \|.*\|$", re.MULTILINE)
 
 
 @cache
-def documented(module: str) -> dict[str, str]:
+def documented(module: str, directory: Path = API) -> dict[str, str]:
     """Return the tests of a module with their docstrings, in their order."""
-    tree = ast.parse(Path(__file__).with_name(module).read_text(encoding="utf-8"))
+    tree = ast.parse((directory / module).read_text(encoding="utf-8"))
     tests = [each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")]
     return {each.name: ast.get_docstring(each) or "" for each in tests}
 
@@ -37,9 +37,9 @@ def numbers_of(docstring: str) -> list[str]:
     return found[1].split(", ") if found else []
 
 
-def holding(number: str) -> list[str]:
-    """Return the tests that hold a rule."""
-    found = documented(_MODULES[number[0]])
+def holding(number: str, directory: Path) -> list[str]:
+    """Return the tests in a directory that hold a rule."""
+    found = documented(_MODULES[number[0]], directory)
     return [name for name, docstring in found.items() if number in numbers_of(docstring)]
 
 
@@ -52,9 +52,8 @@ def with_tests(page: str) -> str:
     """Return the page with the tests of each rule beside it."""
 
     def row(found: re.Match[str]) -> str:
-        held = [f"`{name}`" for name in holding(found[1])]
-        cell = ", ".join([*(["*the console*"] if found[1] in IN_THE_CONSOLE else []), *held])
-        return f"| {found[1]} | {found[2]} | {cell} |"
+        cells = (", ".join(f"`{name}`" for name in holding(found[1], each)) for each in (API, CONSOLE))
+        return f"| {found[1]} | {found[2]} | {' | '.join(cells)} |"
 
     return _ROW.sub(row, page)
 
