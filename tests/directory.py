@@ -124,12 +124,12 @@ class Organization:
         a_second_later(self.store)
 
 
-def new_organization(store: Store) -> Organization:
-    """Make an organization with its connection ``default``."""
+def new_organization(store: Store, portal: str = "plain") -> Organization:
+    """Make an organization under a portal profile, with its connection ``default``."""
     slug = unique("org")
     with begin_platform(store, write=True) as platform:
         name = f"The organization {slug}"
-        made = create_organization(platform, store, slug, name, actor_id="the tests", portal="plain")
+        made = create_organization(platform, store, slug, name, actor_id="the tests", portal=portal)
     return Organization(store, made.id, slug, Credentials(made.id, Actor("operator", "the tests")))
 
 

@@ -13,7 +13,7 @@ from scim_server.store.columns import metadata
 from scim_server.store.migrate import _config
 from scim_server.store.tables import TENANT_TABLES
 from tests.databases import Database, DatabaseServer, only_postgresql
-from tests.directory import SECRET_KEY, Client, new_client, running_app, unique, user_body
+from tests.directory import SECRET_KEY, Client, new_client, new_organization, running_app, site_of, unique, user_body
 from tests.serving import Served, gunicorn
 from tests.test_transcripts import run_conformance
 from tests.web.oauth.clients import register
@@ -59,7 +59,9 @@ def partitioned(database_server: DatabaseServer) -> Iterator[Database]:
 def clients(partitioned: Database) -> Iterator[tuple[Client, Client]]:
     """A client of the lenient profile, and one of the profile `rfc` in an organization of its own."""
     with running_app(partitioned) as app:
-        yield new_client(app), new_client(app, connection="strict", profile="rfc")
+        # The last of the portal profiles that tests/test_transcripts.py walks through.
+        archive = new_organization(site_of(app).store, "archive")
+        yield new_client(app, archive), new_client(app, connection="strict", profile="rfc")
 
 
 @pytest.fixture(scope="module")
