@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import FilePayload, Locator, expect
 
 from tests.browser.chromium import Window
 from tests.databases import only_postgresql
@@ -16,7 +16,7 @@ from tests.seeds.letters import PASSWORD, Letters, address_of
 pytestmark = only_postgresql
 
 MEMBER_URN = "urn:scim-server:params:scim:schemas:extension:member:1.0:User"
-LETTER = {"name": "accord.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 D'accord."}
+LETTER: FilePayload = {"name": "accord.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 D'accord."}
 Opener = Callable[..., Window]
 
 
@@ -198,7 +198,7 @@ def test_a_contact_is_added_with_access(
 def test_access_is_given_and_a_lost_password_replaced(
     contacts: Portal, console: Window, open_console: Opener, letters: Letters
 ) -> None:
-    """3.6, 3.7: Who has no access is given it, and later a new link, which alone of the two works; each goes at once."""
+    """3.6, 3.7: Who has no access is given it, and then a new link, which alone of the two works; each goes at once."""
     ben = contacts.member("ben", "consultation", access="none")
     address = address_of(contacts, ben)
     page = console.go("/members")
@@ -222,7 +222,7 @@ def test_access_is_given_and_a_lost_password_replaced(
 def test_the_seat_is_handed_over_with_evidence(
     contacts: Portal, console: Window, anna: str, open_console: Opener
 ) -> None:
-    """3.11, 3.12, 3.17: No form gives it; it is asked for with a signed letter, and moves when the operator approves."""
+    """3.11, 3.12, 3.17: No form gives it; it is asked for with a signed letter, and moves when the operator agrees."""
     ben = contacts.member("ben", "buyer")
     page = console.go("/members")
     opened = edit(console, contacts, ben)
@@ -236,7 +236,7 @@ def test_the_seat_is_handed_over_with_evidence(
     page.get_by_role("button", name="Demander la passation").click()
     expect(page.get_by_role("status")).to_contain_text("quand l’opérateur du portail l’aura approuvée")
     expect(page.locator("main")).to_contain_text("Aucun pour l’instant")
-    page.get_by_label("Justificatif").set_input_files([LETTER])  # type: ignore[list-item]
+    page.get_by_label("Justificatif").set_input_files(LETTER)
     page.get_by_role("button", name="Joindre le justificatif").click()
     expect(page.locator("main")).to_contain_text("accord.pdf")
     theirs = open_console(contacts).sign_in(ben)

@@ -76,9 +76,7 @@ def test_a_role_is_ticked_and_confirmed(delegated: Portal, console: Window) -> N
         expect(invoices).not_to_be_checked()
         invoices.check()
         assert "invoices:read" not in delegated.permissions(ada)
-        page.get_by_role("button", name="Confirmer").click() if confirms else page.get_by_role(
-            "link", name="Annuler"
-        ).click()
+        page.locator("form").get_by_text("Confirmer" if confirms else "Annuler", exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_have_text(name)
         assert ("invoices:read" in delegated.permissions(ada)) == confirms
     expect(page.get_by_role("region", name="Permissions")).to_contain_text("Consulter les factures")
