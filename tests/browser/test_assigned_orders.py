@@ -57,8 +57,8 @@ def test_a_member_is_added_with_a_role_made_on_the_way(
     """4.1 to 4.5: One form takes who they are and a role of their own; the letter leads to a password and access."""
     page, address = boss.go("/members"), f"{unique('jean')}@example.com"
     page.get_by_role("link", name="Ajouter un membre").click()
-    page.get_by_text("Créer un rôle pour cette personne").click()
     page.get_by_role("radio", name="Le nouveau rôle ci-dessous").check()
+    page.get_by_text("Créer un rôle pour cette personne").click()
     page.get_by_role("checkbox", name="Suivre les commandes").check()
     page.get_by_label("Suivre les commandes : son étendue").select_option("assigned")
     page.get_by_role("checkbox", name="Voir les prix").check()
