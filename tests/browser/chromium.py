@@ -63,11 +63,13 @@ class Window:
         self.page.fill("#name", self.portal.api.read(f"members/{member}")["attributes"]["userName"])
         self.page.fill("#password", PASSWORD)
         self.page.click("main button")
+        # A page that a form leads to through others is waited for by its address.
+        self.page.wait_for_url(lambda url: "/sign-in" not in url)
         if self.page.url.endswith("/consents"):
             for box in self.page.locator("main input[type=checkbox]").all():
                 box.check()
             self.page.click("main button >> nth=0")
-        assert "/sign-in" not in self.page.url, self.text()
+            self.page.wait_for_url(lambda url: "/consents" not in url)
         return self
 
     def text(self) -> str:

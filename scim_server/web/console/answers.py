@@ -135,7 +135,7 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
     return found
 
 
-def in_their_language(error: Exception) -> str:
+def in_their_language(error: Exception | str) -> str:
     """Return what is wrong, as the person who is to act reads it.
 
     What no page expects is said as the API says it, in English.

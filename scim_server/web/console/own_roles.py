@@ -35,9 +35,12 @@ class RoleForm:
     permissions: Permissions
 
     @classmethod
-    def sent(cls) -> "RoleForm":
-        """Return the one that was sent; what no portal knows, the action refuses."""
-        return cls(typed("name"), {name: _scope(request.form, name) for name in request.form.getlist("permission")})
+    def sent(cls, named: str = "name") -> "RoleForm":
+        """Return the one that was sent; what no portal knows, the action refuses.
+
+        :param named: The field that its name was typed into.
+        """
+        return cls(typed(named), {name: _scope(request.form, name) for name in request.form.getlist("permission")})
 
 
 def _scope(form: MultiDict[str, str], permission: str) -> Scope:
@@ -50,6 +53,11 @@ def scopes_of(profile: PortalProfile, permission: str) -> list[Scope]:
     if permission in (MANAGE_MEMBERS, READ_MEMBERS):
         return ["organization"]
     return list(dict.fromkeys((profile.policy.data_scope, "organization")))
+
+
+def permissions_to_choose(profile: PortalProfile) -> list[tuple[str, str, list[Scope]]]:
+    """Return the permissions that a form offers: each with its name, and how far it can reach."""
+    return [(key, in_language(text), scopes_of(profile, key)) for key, text in profile.permissions.items()]
 
 
 def right_name(profile: PortalProfile, right: str) -> str:
@@ -149,13 +157,13 @@ def _own_role(visit: Visit, role_id: str) -> RoleRecord:
 
 
 def _form(visit: Visit, form: RoleForm, record: RoleRecord | None = None, problem: Exception | None = None) -> str:
-    profile = visit.profile
     return render_template(
         "console/role_form.html",
         visit=visit,
         form=form,
         record=record,
-        permissions=[(key, in_language(text), scopes_of(profile, key)) for key, text in profile.permissions.items()],
+        given=form.permissions,
+        permissions=permissions_to_choose(visit.profile),
         scope_name=scope_name,
         problem=problem_of(problem),
     )

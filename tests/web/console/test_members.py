@@ -301,3 +301,31 @@ def test_an_address_of_elsewhere_is_advised_against(app: Flask) -> None:
     assert "Prefer an address of the company (example.com)" in pages.read("/members/new")
     form = {"givenName": "A", "familyName": "B", "email": f"{unique('a')}@mail.example", "phone": "1"}
     assert "Prefer an address of the company" in pages.done("/members/new", form)
+
+
+def test_a_role_is_made_with_the_member_or_not_at_all(app: Flask) -> None:
+    """Where the portal lets organizations make their own; of a member who is refused, no role is left."""
+    on = portal(app, "assigned-orders")
+    pages = administrator(on)
+    mail = f"{unique('a')}@example.com"
+    who = {"givenName": "A", "familyName": "B", "email": mail, "phone": "1", "role": "new"}
+    form = {**who, "permission": "orders:read", "scope.orders:read": "assigned"}
+    assert "Fill in: Name of the role." in pages.post("/members/new", form).text
+    name = on.api.read("members")["items"][0]["attributes"]["userName"]
+    taken = pages.post("/members/new", {**form, "roleName": "Fitter", "userName": name})
+    assert taken.status_code == 409
+    assert 'value="Fitter"' in taken.text
+    assert "Fitter" not in on.roles()
+    made = pages.post("/members/new", {**form, "roleName": "Fitter"})
+    member = made.headers["Location"].rpartition("/")[2]
+    assert [each["display"] for each in on.api.read(f"members/{member}/roles")["roles"]] == ["Fitter"]
+    again = pages.post("/members/new", {**form, "roleName": "Fitter", "email": f"{unique('b')}@example.com"})
+    assert again.status_code == 409
+    assert "Another one has this name already." in again.text
+    everything = list(on.organization.store.portals["assigned-orders"].permissions)
+    broad = {**form, "email": f"{unique('c')}@example.com", "roleName": "All", "permission": everything}
+    assert "a role for what its holders do is safer" in pages.done("/members/new", broad)
+    delegated = portal(app)
+    refused = administrator(delegated).post("/members/new", {**form, "roleName": "Fitter"})
+    assert refused.status_code == 409
+    assert "Fitter" not in delegated.roles()
