@@ -7,7 +7,7 @@ from scim2_models import ConflictException, ForbiddenException, NotFoundExceptio
 
 from scim_server.actions.authority import administrators, guarded, is_in_recovery
 from scim_server.actions.portals import portal_of
-from scim_server.protocol.people import email_of
+from scim_server.protocol.people import email_of, name_of
 from scim_server.protocol.portals import PortalProfile
 from scim_server.protocol.replies import check_version
 from scim_server.store.hand_overs import HandOver, find_open
@@ -72,7 +72,8 @@ def _find(tenant: Tenant, member_id: str | None) -> MemberRecord | None:
 
 
 def _person(member: MemberRecord, *, shows_email: bool) -> Person:
-    return Person(member.id, member.display, email_of(orjson.loads(member.document)) if shows_email else None)
+    document = orjson.loads(member.document)
+    return Person(member.id, name_of(document) or member.display, email_of(document) if shows_email else None)
 
 
 def _warnings(

@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
+from urllib.parse import urlsplit
 
 from scim_server.actions.sessions import sign_in
 from scim_server.delivery.handlers import HANDLERS
@@ -29,10 +30,14 @@ class Letters:
         work(self.desk, HANDLERS, threading.Event())
         return [each for each in self.box.messages if address in str(each["To"])]
 
+    def path(self, address: str) -> str:
+        """Return the path of the link in the last letter to an address."""
+        (link,) = LINK.findall(self.to(address)[-1].get_content())
+        return urlsplit(str(link)).path
+
     def link(self, address: str) -> str:
         """Return the last part of the link in the last letter to an address."""
-        (link,) = LINK.findall(self.to(address)[-1].get_content())
-        return str(link).rpartition("/")[2]
+        return self.path(address).rpartition("/")[2]
 
 
 def address_of(on: Portal, member: str) -> str:

@@ -178,6 +178,7 @@ def show_members(
         here=filters.query(after=_write_place(filters.after) if filters.after else ""),
         tabs=_tabs(visit, filters, listed.counts),
         changes=changes_of(visit.profile),
+        you=fields_of(orjson.loads(visit.member.document)),
         role_name=lambda role: role_name(visit, role),
         sorts=[
             ("", gettext("Last name")),

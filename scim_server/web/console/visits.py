@@ -59,6 +59,12 @@ class Visit:
         return name_of(orjson.loads(self.member.document))
 
     @property
+    def initials(self) -> str:
+        """The first letters of what the member is called."""
+        words = self.name.split()
+        return "".join(each[0] for each in (words[:1] + words[1:][-1:])).upper()
+
+    @property
     def language(self) -> str:
         """The language to speak to the member in, ``fr`` or ``en``."""
         return language_of(
