@@ -1,22 +1,19 @@
 """Several roles each, access as an act of its own, and nobody is ever deleted, as the pages show it: the rows 5.x."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from scim_server.delivery.mail import open_mailer
-from scim_server.delivery.worker import Desk
 from tests.browser.chromium import Window
 from tests.databases import only_postgresql
-from tests.directory import KEY, site_of, trail_of
-from tests.mail import LINK, MAIL_FROM, Postbox, postbox
+from tests.directory import trail_of
+from tests.mail import LINK
 from tests.portals import Portal, portal
 from tests.seeds.letters import PASSWORD, Letters
-from tests.serving import Served
 
 pytestmark = only_postgresql
 Opener = Callable[..., Window]
@@ -28,20 +25,6 @@ ROLES = {
     "Informatique": "Créer et accéder à tous les tickets d'assistance au sein de son organisation",
 }
 BASE = {"support:create": "organization", "team:contact": "organization"}
-
-
-@pytest.fixture(scope="module")
-def box() -> Iterator[Postbox]:
-    """The mail server that letters are sent to."""
-    with postbox() as running:
-        yield running
-
-
-@pytest.fixture
-def letters(app: Flask, box: Postbox, console_server: Served) -> Letters:
-    """The letters of the portal, sent when they are looked for."""
-    box.messages.clear()
-    return Letters(Desk(site_of(app).store, KEY, open_mailer(box.url), MAIL_FROM, console_server.url), box)
 
 
 @pytest.fixture
