@@ -39,6 +39,11 @@ def manager(coop: Portal, open_console: Opener) -> Window:
     return open_console(coop).sign_in(coop.member("manager", "administration"))
 
 
+def accounting_of(coop: Portal) -> str:
+    """Return the name of the role of accounting, as files have it."""
+    return str(next(each["display"] for each in coop.api.read("roles")["items"] if each["key"] == "comptabilite"))
+
+
 def link_in(letters: Letters, address: str) -> str:
     """Return the link in the last letter to an address."""
     return str(LINK.findall(letters.to(address)[-1].get_content())[0])
@@ -221,7 +226,7 @@ def test_the_list_of_users_is_exported(coop: Portal, manager: Window, tmp_path: 
     assert header.startswith("userName,externalId,email,givenName,familyName,")
     assert len(rows) == 2
     (row,) = [each for each in rows if "Paris" in each]
-    assert {"Comptabilité", "true"} <= set(row.split(",")) or {"Accounting", "true"} <= set(row.split(","))
+    assert {accounting_of(coop), "true"} <= set(row.split(","))
 
 
 def test_an_import_is_verified_before_it_is_done(
@@ -233,7 +238,6 @@ def test_an_import_is_verified_before_it_is_done(
         follow(page, "members-template.csv")
     download.value.save_as(tmp_path / "members.csv")
     columns = (tmp_path / "members.csv").read_text("utf-8-sig").strip().split(",")
-    accounting = next(each["display"] for each in coop.api.read("roles")["items"] if each["key"] == "comptabilite")
 
     def filled(*people: dict[str, str]) -> Path:
         lines = [columns, *([each.get(column, "") for column in columns] for each in people)]
@@ -247,7 +251,7 @@ def test_an_import_is_verified_before_it_is_done(
         page.reload()
 
     ada = {"userName": "ada", "email": "ada@coop.example", "givenName": "Ada", "familyName": "Lovelace"}
-    ada |= {"roles": accounting, "active": "true"}
+    ada |= {"roles": accounting_of(coop), "active": "true"}
     grace = {"userName": "grace", "email": "none", "givenName": "Grace", "familyName": "Hopper", "active": "false"}
     chosen(filled(ada, grace))
     assert "Vérifié, avec erreurs" in manager.text()

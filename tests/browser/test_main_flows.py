@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.api import api_client
 from tests.browser.chromium import Window
@@ -20,8 +20,9 @@ Opener = Callable[..., Window]
 
 with_and_without_scripts = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
 TOKEN_BEGINS = "scimsrv_"
-FILE = "userName,email,givenName,familyName\r\ngrace,grace@acme.example,Grace,Hopper\r\n"
-LETTER = {"name": "letter.pdf", "mimeType": "application/pdf", "buffer": b"We agree."}
+ROWS = b"userName,email,givenName,familyName\r\ngrace,grace@acme.example,Grace,Hopper\r\n"
+FILE: FilePayload = {"name": "members.csv", "mimeType": "text/csv", "buffer": ROWS}
+LETTER: FilePayload = {"name": "letter.pdf", "mimeType": "application/pdf", "buffer": b"We agree."}
 
 
 @pytest.fixture
@@ -163,8 +164,7 @@ def test_a_file_is_verified_and_imported(
     window.page.clock.install()
     page = window.sign_in(admin).page
     enter(page, "Import and export")
-    file = {"name": "members.csv", "mimeType": "text/csv", "buffer": FILE.encode()}
-    page.get_by_label("CSV file").set_input_files([file])  # type: ignore[list-item]
+    page.get_by_label("CSV file").set_input_files(FILE)
 
     def done(button: str, waiting: str, told: str) -> None:
         press(page, button)
@@ -304,7 +304,7 @@ def test_the_operator_approves_a_hand_over(
     window.go("/hand-over")
     page.get_by_label("E-mail address or user name of who gets the seat").fill(name_of(acme, ada))
     page.get_by_label("Reason, for the operator to read").fill("I leave.")
-    page.get_by_label("Evidence, such as a signed letter").set_input_files([LETTER])  # type: ignore[list-item]
+    page.get_by_label("Evidence, such as a signed letter").set_input_files(LETTER)
     press(page, "Ask for the hand-over")
     assert "The hand-over is asked for." in window.text()
     assert [each["id"] for each in acme.api.read("seat")["administrators"]] == [admin]
