@@ -123,7 +123,7 @@ def test_access_is_authorised_and_revoked(
 def test_roles_are_distributed_within_the_organization(
     app: Flask, coop: Portal, manager: Window, open_console: Opener
 ) -> None:
-    """5.5 to 5.8: Each role says what it is for; who distributes them gives any, in their organization alone."""
+    """5.5, 5.6, 5.7, 5.8: Each role says what it is for; who distributes them gives any, in their own organization."""
     ada = coop.member("ada")
     page = manager.go("/roles")
     for role, text in ROLES.items():

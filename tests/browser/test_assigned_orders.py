@@ -54,7 +54,7 @@ def added(on: Portal, address: str) -> str:
 def test_a_member_is_added_with_a_role_made_on_the_way(
     team: Portal, boss: Window, open_console: Opener, letters: Letters
 ) -> None:
-    """4.1 to 4.5: One form takes who they are and a role of their own; the letter leads to a password and access."""
+    """4.1, 4.2, 4.3, 4.4, 4.5: One form takes who they are and a new role; the letter leads to a password."""
     page, address = boss.go("/members"), f"{unique('jean')}@example.com"
     page.get_by_role("link", name="Ajouter un membre").click()
     page.get_by_role("radio", name="Le nouveau rôle ci-dessous").check()
@@ -214,7 +214,7 @@ def test_a_new_link_to_choose_a_password(team: Portal, boss: Window, open_consol
 
 
 def test_an_installer_sees_the_orders_assigned_to_them(team: Portal, open_console: Opener, letters: Letters) -> None:
-    """4.11 to 4.13: They are told by a letter, find it in their own space, and neither other orders nor the team."""
+    """4.11, 4.12, 4.13: A letter tells them; they find it in their own space, and neither other orders nor the team."""
     boss, jean, paul = (
         team.member("boss", "administrator"),
         team.member("jean", "poseur"),

@@ -99,7 +99,7 @@ def test_a_technician_is_sent_to_an_administrator(service: Portal, admin: Window
 
 
 def test_the_link_leads_into_the_company(service: Portal, open_console: Opener, letters: Letters) -> None:
-    """2.1, 2.7 to 2.10: Names are prefilled and can change, the address cannot; it takes password, consent, terms."""
+    """2.1, 2.7, 2.8, 2.9, 2.10: Names can change, the address cannot; it takes password, consent and terms."""
     member, address = invited(service, "technician")
     window = open_console(service)
     page = window.go(f"/invitation/{letters.link(address)}")
@@ -171,7 +171,7 @@ def test_an_invited_administrator_needs_nothing_more(service: Portal, open_conso
 
 
 def test_a_technician_is_given_customer_groups(service: Portal, admin: Window, open_console: Opener) -> None:
-    """2.12 to 2.15: Incomplete until groups are shared, from their row of the list; taken again, nothing is left."""
+    """2.12, 2.13, 2.14, 2.15: Incomplete until groups are shared, from their row; taken again, nothing is left."""
     tom = service.member("tom", "technician")
     hotels, bakeries = (service.group(name, "customerGroup") for name in ("Hôtels", "Boulangeries"))
     for device, group in (("1", hotels), ("2", bakeries)):
