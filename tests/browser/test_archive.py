@@ -50,13 +50,15 @@ def link_in(letters: Letters, address: str) -> str:
 
 
 def press(page: Page, name: str) -> None:
-    """Press the button of this name."""
-    page.get_by_role("button", name=name, exact=True).click()
+    """Press the button of this name, and wait for the page that it leads to."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=name, exact=True).click()
 
 
 def follow(page: Page, name: str) -> None:
-    """Follow the link of this name."""
-    page.get_by_role("link", name=name, exact=True).click()
+    """Follow the link of this name, and wait for its page."""
+    with page.expect_navigation():
+        page.get_by_role("link", name=name, exact=True).click()
 
 
 def test_a_user_is_created_with_as_many_roles_as_needed(coop: Portal, manager: Window) -> None:
@@ -220,7 +222,7 @@ def test_the_list_of_users_is_exported(coop: Portal, manager: Window, tmp_path: 
     coop.add(coop.group("Paris"), ada)
     page = manager.go("/imports")
     with page.expect_download() as download:
-        follow(page, "Télécharger les membres")
+        page.get_by_role("link", name="Télécharger les membres").click()
     download.value.save_as(tmp_path / "members.csv")
     header, *rows = (tmp_path / "members.csv").read_text("utf-8-sig").splitlines()
     assert header.startswith("userName,externalId,email,givenName,familyName,")
@@ -235,7 +237,7 @@ def test_an_import_is_verified_before_it_is_done(
     """5.13: Template, filled in, chosen, verified, imported; a fault is told by row, and nobody is there before."""
     page = manager.go("/imports")
     with page.expect_download() as download:
-        follow(page, "members-template.csv")
+        page.get_by_role("link", name="members-template.csv").click()
     download.value.save_as(tmp_path / "members.csv")
     columns = (tmp_path / "members.csv").read_text("utf-8-sig").strip().split(",")
 

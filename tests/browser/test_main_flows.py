@@ -44,13 +44,15 @@ def window(acme: Portal, admin: str, open_console: Opener) -> Window:
 
 
 def press(page: Page, name: str) -> None:
-    """Press the button of this name."""
-    page.get_by_role("button", name=name, exact=True).click()
+    """Press the button of this name, and wait for the page that it leads to."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=name, exact=True).click()
 
 
 def follow(page: Page, name: str) -> None:
-    """Follow the link of this name."""
-    page.get_by_role("link", name=name, exact=True).click()
+    """Follow the link of this name, and wait for its page."""
+    with page.expect_navigation():
+        page.get_by_role("link", name=name, exact=True).click()
 
 
 def enter(page: Page, name: str) -> None:
@@ -320,7 +322,7 @@ def test_the_operator_approves_a_hand_over(
     theirs.get_by_role("row", name=slug).get_by_role("link", name="A hand-over waits").click()
     assert "I leave." in operator.text()
     with theirs.expect_download() as download:
-        follow(theirs, "Download letter.pdf")
+        theirs.get_by_role("link", name="Download letter.pdf").click()
     assert download.value.path().read_bytes() == LETTER["buffer"]
     theirs.get_by_label("Note to the organization").fill("Seen, and believed.")
     press(theirs, "Approve")
