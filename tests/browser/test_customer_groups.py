@@ -78,6 +78,7 @@ def test_the_form_leads_to_the_overview_of_roles(admin: Window) -> None:
     """2.5: Beside the choice, a link tells what each of the two may do, and how far."""
     page = admin.go("/members/new")
     page.get_by_role("link", name="Ce que permet chaque rôle").click()
+    page.wait_for_url("**/roles*")
     matrix = page.get_by_role("table")
     names = [each.inner_text() for each in matrix.get_by_role("rowheader").all()]
     assert names[:-1] == ["Administrateur", "Technicien"]

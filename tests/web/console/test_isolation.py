@@ -68,10 +68,12 @@ def filled(path: str, values: dict[str, str]) -> str:
 
 def ask(pages: Pages, method: str, path: str, base: str | None = None) -> tuple[int, str, str]:
     """Send a request with a good token of a form, and return its status, where it leads, and what it says."""
-    token = re.search(r'name="csrf_token" value="([^"]+)"', pages.get("/profile").text or pages.get("/sign-in").text)
-    token = token or re.search(r'name="csrf_token" value="([^"]+)"', pages.get("/sign-in").text)
-    assert token
-    form = {"csrf_token": token[1], "confirm": "yes"} if method == "POST" else None
+    form = None
+    if method == "POST":
+        # Its token is that of any form in this browser.
+        token = re.search(r'name="csrf_token" value="([^"]+)"', pages.get("/password").text)
+        assert token
+        form = {"csrf_token": token[1], "confirm": "yes"}
     answer = pages.http.open(f"{base or pages.base}{path}", method=method, data=form)
     return answer.status_code, answer.headers.get("Location", ""), answer.text
 

@@ -3,6 +3,7 @@
 import base64
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
@@ -17,7 +18,8 @@ from scim_server.store.session import begin_platform
 from scim_server.store.tokens import find_token, revoke_token
 from scim_server.web.limits import GUESSES
 from tests.api import api_client, errors_of
-from tests.directory import KEY, NOBODY, new_client, site_of
+from tests.databases import Database
+from tests.directory import KEY, NOBODY, new_client, running_app, site_of
 from tests.portals import Portal, as_operator, portal
 
 pytestmark = pytest.mark.usefixtures("tenant_guard")
@@ -62,6 +64,13 @@ def visitor(app: Flask) -> OperatorPages:
     pages.http.environ_base["REMOTE_ADDR"] = f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
     pages.get("/sign-in?language=en")
     return pages
+
+
+@pytest.fixture
+def app(fresh_database: Database) -> Iterator[Flask]:
+    """An app whose organizations are those of the test: these pages list all there are."""
+    with running_app(fresh_database) as running:
+        yield running
 
 
 @pytest.fixture
