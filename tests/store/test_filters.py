@@ -221,10 +221,13 @@ def test_what_another_searched_type_declares_is_false(db: Connection) -> None:
 )
 def test_the_work_of_a_filter_is_bounded(db: Connection, text: str) -> None:
     """A filter of more than 8,000 characters or 200 comparisons is refused in milliseconds."""
-    started = time.process_time()
-    with pytest.raises(InvalidFilterException, match=r"accepted: at most (8000|200)"):
-        filter_condition(tenant_of(db, "o"), text, USER)
-    assert time.process_time() - started < 0.5
+    took = []
+    for _ in range(3):  # The collector of garbage may come between.
+        started = time.process_time()
+        with pytest.raises(InvalidFilterException, match=r"accepted: at most (8000|200)"):
+            filter_condition(tenant_of(db, "o"), text, USER)
+        took.append(time.process_time() - started)
+    assert min(took) < 0.5
 
 
 def test_the_largest_filters_are_answered(db: Connection) -> None:

@@ -440,7 +440,7 @@ def test_two_organizations_at_once_see_nothing_of_each_other(app: Flask, served:
     """In 10,000 answers to both, each through connections of its own, there is no value and no id of the other."""
     random.seed(7643)
     # SQLite has one writer, behind whom all wait.
-    requests = REQUESTS if site_of(app).store.dialect == "postgresql" else REQUESTS // 5
+    requests = REQUESTS if site_of(app).store.dialect == "postgresql" else REQUESTS // 2
     each = requests // THREADS // len(PLACES)
     sides = [_side(app), _side(app)]
     failures: list[BaseException] = []
