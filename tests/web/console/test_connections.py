@@ -119,7 +119,7 @@ def test_the_list_says_how_each_does_and_which_tokens_end_soon(delegated: Portal
     delegated.organization.token("soon", lifetime=timedelta(days=10, hours=1))
     entra.get("/Users")
     assert entra.get(f"/Users/{NOBODY}").status_code == 404
-    site_of(delegated.app).counts.write(site_of(delegated.app).store)
+    site_of(delegated.app).counts.write(site_of(delegated.app).store, patiently=True)
     listed = pages.read("/connections")
     assert "Last request" in listed
     assert "1 error today." in listed
