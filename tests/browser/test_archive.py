@@ -51,13 +51,13 @@ def link_in(letters: Letters, address: str) -> str:
 
 def press(page: Page, name: str) -> None:
     """Press the button of this name, and wait for the page that it leads to."""
-    with page.expect_navigation():
+    with page.expect_navigation(wait_until="domcontentloaded"):
         page.get_by_role("button", name=name, exact=True).click()
 
 
 def follow(page: Page, name: str) -> None:
     """Follow the link of this name, and wait for its page."""
-    with page.expect_navigation():
+    with page.expect_navigation(wait_until="domcontentloaded"):
         page.get_by_role("link", name=name, exact=True).click()
 
 
