@@ -1,6 +1,7 @@
 """gunicorn as scim-server is deployed: `gunicorn wsgi:app` in this directory reads it."""
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -66,6 +67,12 @@ accesslog = None
 errorlog = "-"
 # As text, for a person at a terminal, only what needs attention.
 loglevel = "warning" if settings.log_format == "text" else "info"
+
+
+def when_ready(_server: Any) -> None:
+    """Keep what the workers are about to share out of their collector's sight: its marks would copy it for each."""
+    gc.collect()
+    gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -27,7 +27,7 @@ LIMIT_PER_S = 100
 TIMES = 10
 CONNECTIONS = 8
 QUIET_PER_S = 80
-PHASE_S = 4.0
+PHASE_S = 3.0
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ def rows(stage: Stage, options: Options) -> Iterator[Row]:
 
 
 def _row(server: Server, kind: str, stage: Stage, options: Options) -> Row:
-    phase_s = PHASE_S if options.seconds >= 0.3 else 0.5
+    phase_s = PHASE_S if options.sizes.rounds >= 10 else 0.5
     quiet: list[float] = []
     loaded: list[float] = []
     sums: Counter[int] = Counter()

@@ -14,7 +14,7 @@ class Sizes:
     groups: tuple[int, ...] = (10, 1_000, 10_000)
     bulk: int = 1_000
     rounds: int = 10
-    starts: int = 5
+    starts: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Options:
 
     only: frozenset[str] = frozenset(TARGETS)
     pairs: int = 30
-    seconds: float = 0.35
+    seconds: float = 0.3
     sizes: Sizes = Sizes()
     large: LargeSizes = LargeSizes()
     rights: RightsSizes = RightsSizes()

@@ -22,6 +22,7 @@ KINDS: tuple[Kind, ...] = ("gunicorn", "granian")
 
 HOST = "127.0.0.1"
 _ROOT = Path(__file__).parents[1]
+WORKERS = 2
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 10
 _PR_SET_PDEATHSIG = 1
@@ -38,7 +39,7 @@ def serve(
     token: str = "",
     prefix: str = "",
     database: Database | None = None,
-    workers: int = 2,
+    workers: int = WORKERS,
 ) -> Iterator[Server]:
     """Serve a WSGI application until the block ends.
 

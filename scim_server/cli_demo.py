@@ -53,15 +53,10 @@ def prepare_demo(environ: dict[str, str], *, as_json: bool) -> None:
         with begin_platform(store, write=True) as platform:
             if find_organization(platform, _DEMO_SLUG) is None:
                 create_organization(platform, store, _DEMO_SLUG, "Demo organization", actor_id=actor_name())
-        token = _kept(_DEMO / "token", lambda: _demo_token(store, key))
-        try:
-            authenticate(store, key, token, "")
-        except UnauthorizedException:
-            (_DEMO / "token").unlink()
-            token = _kept(_DEMO / "token", lambda: _demo_token(store, key))
+        token = _working(store, key, _DEMO / "token", _demo_token)
         password = _kept(_DEMO / "password", lambda: secrets.token_urlsafe(12))
         fill_demo(store, password, actor_name())
-        operator = _kept(_DEMO / "operator-token", lambda: _operator_token(store, key))
+        operator = _working(store, key, _DEMO / "operator-token", _operator_token)
     base_url, console = f"{origin}/scim/v2", sign_ins(origin, password)
     show(
         {"scim_base_url": base_url, "token": token, "console": console, "operator_token": operator},
@@ -90,6 +85,17 @@ def _demo_token(store: Store, key: DigestKey) -> str:
     credentials = operator_credentials(store, _DEMO_SLUG, actor_id=actor_name())
     with begin(store, credentials, write=True) as tenant:
         return issue_token(tenant, key, DEFAULT_CONNECTION, "scim", None)[1]
+
+
+def _working(store: Store, key: DigestKey, path: Path, make: Callable[[Store, DigestKey], str]) -> str:
+    """Return the token a file keeps; another in its place where it no longer works."""
+    token = _kept(path, lambda: make(store, key))
+    try:
+        authenticate(store, key, token, "")
+    except UnauthorizedException:
+        path.unlink()
+        token = _kept(path, lambda: make(store, key))
+    return token
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -70,11 +71,11 @@ _OUTER = frozenset({"LEFT", "RIGHT", "FULL"})
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """One token of SQL; ``value`` is what is bound where it is a parameter."""
+    """One token of SQL; ``place`` is the name or number of a parameter."""
 
     text: str
     is_bind: bool = False
-    value: Any = None
+    place: str | int = ""
 
 
 _Group = list["_Word | _Group"]
@@ -91,21 +92,30 @@ def fault_of(sql: str, parameters: Any) -> str | None:
     together in its own SELECT, UPDATE or DELETE, a new row needs one, and all of them must be the same
     organization.
     """
-    flat = " ".join(sql.split())
-    if flat.startswith(_DEFINING):
-        return None
+    fault, places = _read(sql)
+    if fault is not None:
+        return fault
     for values in parameters if isinstance(parameters, list) else [parameters]:
-        organizations: set[Any] = set()
-        statement = _grouped(flat, values)
-        try:
-            read = _check(statement, organizations)
-        except _Unbound as fault:
-            return str(fault)
-        if len(organizations) > 1:
+        if len({values[place] for place in places}) > 1:
             return "names several organizations"
-        if read != _count_tables(statement):
-            return "has a tenant table where this guard does not read it"
     return None
+
+
+@lru_cache(maxsize=20_000)
+def _read(sql: str) -> tuple[str | None, frozenset[str | int]]:
+    """Return why no values can make a statement safe; where that is nothing, which parameters are its organization."""
+    flat = " ".join(sql.split())
+    places: set[str | int] = set()
+    if flat.startswith(_DEFINING):
+        return None, frozenset()
+    statement = _grouped(flat)
+    try:
+        read = _check(statement, places)
+    except _Unbound as fault:
+        return str(fault), frozenset()
+    if read != _count_tables(statement):
+        return "has a tenant table where this guard does not read it", frozenset()
+    return None, frozenset(places)
 
 
 def _count_tables(group: _Group) -> int:
@@ -117,15 +127,15 @@ def _count_tables(group: _Group) -> int:
     )
 
 
-def _grouped(sql: str, parameters: Any) -> _Group:
+def _grouped(sql: str) -> _Group:
     """Return the tokens of a statement; what stands between parentheses is a list of its own."""
     stack: list[_Group] = [[]]
     position = 0
     for match in _TOKEN.finditer(sql):
         if match["name"]:
-            stack[-1].append(_Word("?", True, parameters[match["name"]]))
+            stack[-1].append(_Word("?", True, match["name"]))
         elif match["bind"]:
-            stack[-1].append(_Word("?", True, parameters[position]))
+            stack[-1].append(_Word("?", True, position))
             position += 1
         elif match[0] == "(":
             stack.append([])
@@ -138,7 +148,7 @@ def _grouped(sql: str, parameters: Any) -> _Group:
     return statement
 
 
-def _check(group: _Group, organizations: set[Any]) -> int:
+def _check(group: _Group, places: set[str | int]) -> int:
     """Check each part of a statement, and those between its parentheses; return how many tables it has read.
 
     :raises _Unbound: When a tenant table is used without the organization.
@@ -146,20 +156,20 @@ def _check(group: _Group, organizations: set[Any]) -> int:
     read = 0
     for part in _split(group, "UNION", "INTERSECT", "EXCEPT"):
         clauses = _clauses(_flattened(part))
-        held = _held(clauses, organizations)
+        held = _held(clauses, places)
         if any(keyword == "INSERT" for keyword, _ in clauses):  # Not the first word where a WITH comes before it.
-            read += _check_rows(clauses, held, organizations)
+            read += _check_rows(clauses, held, places)
         for table, alias in _tables(clauses):
             read += 1
             if alias not in held:
                 raise _Unbound(f"{table} as {alias} is used without org_id equal to a parameter")
-        read += _check_inside(part, organizations)
+        read += _check_inside(part, places)
     return read
 
 
-def _check_inside(group: _Group, organizations: set[Any]) -> int:
+def _check_inside(group: _Group, places: set[str | int]) -> int:
     inner = (item for item in group if isinstance(item, list))
-    return sum((_check if _word(item, 0) in _VERBS else _check_inside)(item, organizations) for item in inner)
+    return sum((_check if _word(item, 0) in _VERBS else _check_inside)(item, places) for item in inner)
 
 
 def _flattened(part: _Group) -> _Group:
@@ -200,7 +210,7 @@ def _name(source: _Group) -> str:
     return word.text if isinstance(word, _Word) else _word(source, 0).lower()
 
 
-def _held(clauses: list[tuple[str, _Group]], organizations: set[Any]) -> set[str]:
+def _held(clauses: list[tuple[str, _Group]], places: set[str | int]) -> set[str]:
     """Return the names for which ``org_id = <parameter>`` holds in every row of a part."""
     held: set[str] = set()
     outer, joined = False, ""
@@ -212,11 +222,11 @@ def _held(clauses: list[tuple[str, _Group]], organizations: set[Any]) -> set[str
             if keyword == "ON" and outer:  # An outer join keeps the rows of the other side whatever its condition.
                 names = {name: value for name, value in names.items() if name == joined}
             held |= names.keys()
-            organizations.update(names.values())
+            places.update(names.values())
     return held
 
 
-def _equalities(condition: _Group) -> Iterator[tuple[str, Any]]:
+def _equalities(condition: _Group) -> Iterator[tuple[str, str | int]]:
     """Yield the names whose org_id a condition makes equal to a parameter, whatever else holds."""
     words = [_word(condition, index) for index in range(len(condition))]
     if "OR" in words:
@@ -229,12 +239,12 @@ def _equalities(condition: _Group) -> Iterator[tuple[str, Any]]:
         texts = [item.text for item in flat]
         if len(flat) == len(term) == 5:
             if texts[1:] == [".", "org_id", "=", "?"]:
-                yield texts[0], flat[4].value
+                yield texts[0], flat[4].place
             elif texts[:2] == ["?", "="] and texts[3:] == [".", "org_id"]:
-                yield texts[2], flat[0].value
+                yield texts[2], flat[0].place
 
 
-def _check_rows(clauses: list[tuple[str, _Group]], held: set[str], organizations: set[Any]) -> int:
+def _check_rows(clauses: list[tuple[str, _Group]], held: set[str], places: set[str | int]) -> int:
     """Check that the rows of an INSERT get a bound org_id, or that of the rows they are selected from.
 
     Return 1 when they are rows of a tenant table, else 0.
@@ -253,7 +263,7 @@ def _check_rows(clauses: list[tuple[str, _Group]], held: set[str], organizations
             value = _split(content, ",")[place]
             texts = [item.text for item in value if isinstance(item, _Word)]
             if isinstance(value[0], _Word) and value[0].is_bind and texts[1:2] in ([], ["AS"]):
-                organizations.add(value[0].value)
+                places.add(value[0].place)
             elif not (texts[1:3] == [".", "org_id"] and texts[0] in held):
                 raise _Unbound(f"rows of {table} get an org_id of elsewhere")
         elif keyword == "VALUES":
@@ -262,7 +272,7 @@ def _check_rows(clauses: list[tuple[str, _Group]], held: set[str], organizations
                     value = _split(row, ",")[place]
                     if not (isinstance(value[0], _Word) and value[0].is_bind):
                         raise _Unbound(f"a row of {table} gets an org_id that is no parameter")
-                    organizations.add(value[0].value)
+                    places.add(value[0].place)
     return 1
 
 

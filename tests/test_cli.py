@@ -374,8 +374,8 @@ def _signs_in(url: str, name: str, password: str) -> bool:
         return bool(url.endswith(answer.headers.get("Location", "nowhere")))
 
 
-def test_the_demo_serves_and_keeps_its_token(tmp_path: Path) -> None:
-    """It prints a base URL and a token that work, is stopped by Ctrl-C, and prints the same the next time."""
+def test_the_demo_serves_and_keeps_its_tokens_while_they_work(tmp_path: Path) -> None:
+    """It prints a base URL and tokens that work, is stopped by Ctrl-C, and prints the same the next time."""
     port = free_port()
     tokens = set()
     for _ in range(2):
@@ -399,22 +399,16 @@ def test_the_demo_serves_and_keeps_its_token(tmp_path: Path) -> None:
             assert set(requests) == {"/scim/v2/<endpoint>", "/console/<organization>/sign-in"}
             assert len(requests) == len(rest.splitlines()), "a demo is quiet"
     assert len(tokens) == 1
+    # As when the database was deleted.
+    for name in ("token", "operator-token"):
+        (tmp_path / ".demo" / name).write_text("scimsrv_lost")
+    with demo(tmp_path, "--port", str(port), "--json", until="}") as (_, told):
+        shown = orjson.loads("\n".join([*told, "}"]))
+        assert _answers(shown["scim_base_url"], shown["token"])
+    assert shown["operator_token"] not in {*tokens, "scimsrv_lost"}
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / ".demo").iterdir()}
     assert {modes[name] for name in ("token", "secret-key", "password", "operator-token")} == {0o600}
     assert stat.S_IMODE((tmp_path / ".demo").stat().st_mode) == 0o700
-
-
-def test_the_demo_replaces_a_token_that_no_longer_works(tmp_path: Path) -> None:
-    """When its database was deleted, say."""
-    port = str(free_port())
-    with demo(tmp_path, "--port", port, "--json", until="}") as (_, first):
-        lost = orjson.loads("\n".join([*first, "}"]))["token"]
-    for file in (tmp_path / ".demo").glob("scim-server.db*"):
-        file.unlink()
-    with demo(tmp_path, "--port", port) as (_, second):
-        token = second[1].split()[-1]
-        assert token != lost
-        assert _answers(second[0].split()[-1], token)
 
 
 def test_a_port_in_use_is_told_at_once(operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

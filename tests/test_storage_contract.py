@@ -145,17 +145,23 @@ def _query(search_request: SearchRequest[Any]) -> Query:
     )
 
 
+@pytest.fixture(scope="session")
+def described(app: Flask) -> ScimProvider:
+    """What the service says of itself, whose models take a second to make and are changed by no test."""
+    site = site_of(app)
+    return ScimProvider.from_discovery(
+        [Schema.model_validate(each) for each in schemas(site.store.catalog, BASE_URL)],
+        [ResourceType.model_validate(each) for each in resource_types(site.store.catalog, BASE_URL)],
+        config=ServiceProviderConfig.model_validate(service_provider_config(BASE_URL, site.max_body_bytes)),
+    )
+
+
 class TestStore(ScimStorageContract):
     """The contract, on both databases, with the resource types and schemas that ship."""
 
     @pytest.fixture
-    def provider(self, app: Flask) -> ScimProvider:
-        site = site_of(app)
-        return ScimProvider.from_discovery(
-            [Schema.model_validate(each) for each in schemas(site.store.catalog, BASE_URL)],
-            [ResourceType.model_validate(each) for each in resource_types(site.store.catalog, BASE_URL)],
-            config=ServiceProviderConfig.model_validate(service_provider_config(BASE_URL, site.max_body_bytes)),
-        )
+    def provider(self, described: ScimProvider) -> ScimProvider:
+        return described
 
     @pytest.fixture
     def storage(self, app: Flask, provider: ScimProvider) -> StoreStorage:

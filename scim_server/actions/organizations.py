@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from scim2_models import ConflictException, NotFoundException
 
 from scim_server.actions.portals import ensure_roles, portal_named
-from scim_server.protocol.portals import DEFAULT_PORTAL
+from scim_server.protocol.portals import DEFAULT_PORTAL, LANGUAGES
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import DEFAULT_PROVISIONING, Provisioning
 from scim_server.protocol.replies import check_version
@@ -47,7 +47,6 @@ DEFAULT_CONNECTION = "default"
 MAX_NAME_LENGTH = 200
 DELETING = "the organization is being deleted; what is left to do is to go on with that"
 
-LANGUAGES = ("en", "fr")
 _NAMES_SHOWN = 20
 
 # NB: no UUID, so that an organization can be named by its slug or by its id.

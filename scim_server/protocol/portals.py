@@ -25,6 +25,8 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 DEFAULT_PORTAL = "delegated"
 LANGUAGES = ("en", "fr")
+"""Those of the console and of the letters."""
+
 MAX_INVITATION_DAYS = 30
 MANAGE_MEMBERS = "members:manage"
 READ_MEMBERS = "members:read"

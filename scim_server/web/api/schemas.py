@@ -4,8 +4,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from scim_server.actions.organizations import LANGUAGES
-from scim_server.protocol.portals import DEFAULT_PORTAL
+from scim_server.protocol.portals import DEFAULT_PORTAL, LANGUAGES
 from scim_server.protocol.profiles import PROFILES
 from scim_server.protocol.provisioning import ON_DELETE, ON_EXISTING, ON_INACTIVE
 from scim_server.web.api.fields import (

@@ -14,15 +14,13 @@ from werkzeug.exceptions import HTTPException
 
 from scim_server.actions.organizations import UnknownError
 from scim_server.actions.tokens import CredentialStateError
+from scim_server.protocol.portals import LANGUAGES
 from scim_server.store.connections import ConnectionNameTakenError
 from scim_server.store.organizations import SlugTakenError
 from scim_server.web.console.refusals import REFUSALS
 from scim_server.web.console.uploads import admit_upload
 from scim_server.web.console.visits import CONSOLE_PREFIX, Visit, blueprint, is_https
 from scim_server.web.requests import current_request
-
-LANGUAGES = ("fr", "en")
-"""Those of the pages, the first one for who asks for none."""
 
 # Bootstrap's own style sheet draws its arrows and ticks as data: images.
 POLICY = (
@@ -86,7 +84,7 @@ def language() -> str:
     if visit is not None:
         return visit.language
     tags = (tag.partition("-")[0].lower() for tag, _ in request.accept_languages)
-    return next((each for each in tags if each in LANGUAGES), LANGUAGES[0])
+    return next((each for each in tags if each in LANGUAGES), "fr")
 
 
 def _time_zone() -> str:

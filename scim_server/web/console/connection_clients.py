@@ -14,7 +14,7 @@ from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
 from scim_server.web.console.connection_tokens import shown_once
 from scim_server.web.console.connections import confirm, connection_of, opens_scim_alone
-from scim_server.web.console.typed import checked_id, chosen, typed
+from scim_server.web.console.reading import check_id, chosen, typed
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site
 
@@ -53,7 +53,7 @@ def _found(tenant: Tenant, connection: str, client: str) -> tuple[ConnectionReco
     :raises NotFoundException: When there is no such connection, or it has no such client.
     """
     owner = connection_of(tenant, connection)
-    found = find_client(tenant, checked_id(client))
+    found = find_client(tenant, check_id("client", client))
     if found is None or found.connection_id != owner.id:
         raise NotFoundException(detail="there is no such page")
     return owner, found

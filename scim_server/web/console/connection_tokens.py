@@ -23,7 +23,7 @@ from scim_server.store.session import Tenant
 from scim_server.store.tokens import TokenRecord, get_token, list_of_connections
 from scim_server.web.console.answers import Refusal, in_their_language
 from scim_server.web.console.connections import PAGE, confirm, connection_of, opens_scim_alone
-from scim_server.web.console.typed import checked_id, chosen, cursor_of
+from scim_server.web.console.reading import check_id, chosen, text_in_query
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site
 
@@ -65,7 +65,7 @@ def connection_tokens(visit: Visit, connection: str) -> Page:
 
     def read(tenant: Tenant) -> tuple[ConnectionRecord, list[TokenRecord]]:
         found = connection_of(tenant, connection)
-        return found, list_of_connections(tenant, [found.id], after=cursor_of(), limit=PAGE + 1)
+        return found, list_of_connections(tenant, [found.id], after=text_in_query("after"), limit=PAGE + 1)
 
     found, tokens = visit.read(read)
     following = None
@@ -125,7 +125,7 @@ def _found(tenant: Tenant, connection: str, token: str) -> tuple[ConnectionRecor
     :raises NotFoundException: When there is no such connection, or it has no such token.
     """
     owner = connection_of(tenant, connection)
-    found = get_token(tenant, checked_id(token))
+    found = get_token(tenant, check_id("token", token))
     if found is None or found.connection_id != owner.id or found.kind != "static":
         raise NotFoundException(detail="there is no such page")
     return owner, found

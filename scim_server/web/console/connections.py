@@ -21,7 +21,7 @@ from scim_server.store.health import ConnectionHealth, RequestError, list_errors
 from scim_server.store.session import Tenant
 from scim_server.store.tokens import TokenRecord, list_of_connections
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.typed import checked_id, chosen, cursor_of, typed, version_seen
+from scim_server.web.console.reading import check_id, chosen, text_in_query, typed, version_seen
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site
 
@@ -68,7 +68,7 @@ def connections_page(visit: Visit) -> Page:
     """List the identity providers of the organization, and how each does."""
 
     def read(tenant: Tenant) -> list[Overview]:
-        found = list_connections(tenant, after=cursor_of(), limit=PAGE + 1)
+        found = list_connections(tenant, after=text_in_query("after"), limit=PAGE + 1)
         live = list_of_connections(tenant, [each.id for each in found], only_live=True, limit=PAGE * 10)
         return [_overview(visit, tenant, each, live) for each in found]
 
@@ -154,7 +154,7 @@ def connection_of(tenant: Tenant, connection: str) -> ConnectionRecord:
 
     :raises NotFoundException: When it has none of that id.
     """
-    found = find_connection(tenant, checked_id(connection))
+    found = find_connection(tenant, check_id("connection", connection))
     # A name can look like an id; a page is of an id alone.
     if found is None or found.id != connection:
         raise NotFoundException(detail="there is no such page")
@@ -173,7 +173,7 @@ def connection_page(visit: Visit, connection: str) -> Page:
             read_health(tenant, found.id, limit=HOURS_SHOWN),
             list_errors(tenant, found.id, ERRORS_SHOWN),
             [listed(token, tenant.now) for token in live],
-            list_clients(tenant, connection_id=found.id, after=cursor_of(), limit=PAGE + 1),
+            list_clients(tenant, connection_id=found.id, after=text_in_query("after"), limit=PAGE + 1),
         )
 
     whole = visit.read(read)

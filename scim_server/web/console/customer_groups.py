@@ -13,9 +13,9 @@ from scim_server.store.members import MemberRecord
 from scim_server.store.permissions import list_unassigned
 from scim_server.store.roles import list_roles
 from scim_server.store.session import Tenant
-from scim_server.web.console.choosing import chosen_id, typed
 from scim_server.web.console.group_members import add_to, remove_from, show_group
 from scim_server.web.console.groups import MAX_CHOICES, Grouping, show_change, show_deletion, show_new
+from scim_server.web.console.reading import id_in_query, text_in_query
 from scim_server.web.console.visits import Page, Visit, page
 
 CUSTOMER_GROUPS = Grouping("customerGroup", "customer_group", "group")
@@ -27,7 +27,7 @@ INCOMPLETE_SHOWN = 20
 @page("/customer-groups", permission=READ_MEMBERS)
 def customer_groups_page(visit: Visit) -> Page:
     """Show the customer groups, and whose access is incomplete because they have none."""
-    text, after = typed("find", 200), chosen_id("after")
+    text, after = text_in_query("find"), id_in_query("after")
 
     def read(tenant: Tenant) -> tuple[list[GroupRecord], dict[str, str], Sequence[MemberRecord]]:
         found = list_groups(tenant, "customerGroup", text=text, after=after, limit=GROUPS_SHOWN + 1)

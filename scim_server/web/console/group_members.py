@@ -18,8 +18,9 @@ from scim_server.store.memberships import list_members
 from scim_server.store.permissions import edges_of
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.choosing import checked_id, chosen_id, members_named, typed_lines
 from scim_server.web.console.groups import Grouping
+from scim_server.web.console.member_names import members_named
+from scim_server.web.console.reading import check_id, chosen_id, id_in_query, typed_lines
 from scim_server.web.console.visits import Page, Visit
 
 MEMBERS_SHOWN = 50
@@ -50,8 +51,8 @@ def show_group(
 
     :param names: What was typed into the form of new members.
     """
-    checked_id(grouping.noun.replace("_", " "), group_id)
-    after = chosen_id("after")
+    check_id(grouping.noun.replace("_", " "), group_id)
+    after = id_in_query("after")
     found = visit.read(lambda tenant: _read(tenant, visit, grouping, group_id, after))
     following = grouping.url(visit, "{}_page", group_id, after=found.following) if found.following else None
     return render_template(
@@ -103,18 +104,17 @@ def add_to(visit: Visit, grouping: Grouping, group_id: str) -> Page:
 
 def remove_from(visit: Visit, grouping: Grouping, group_id: str) -> Page:
     """Remove a member from a group."""
-    member_id = chosen_id("member")
 
     def action(tenant: Tenant) -> int:
         get_group(tenant, group_id, kind=grouping.kind)
-        change_group_members(tenant, group_id, (), (member_id,) if member_id else ())
+        change_group_members(tenant, group_id, (), (chosen_id("member"),))
         return 0
 
     return _changed(visit, grouping, group_id, action)
 
 
 def _changed(visit: Visit, grouping: Grouping, group_id: str, action: Any, names: str = "") -> Page:
-    checked_id(grouping.noun.replace("_", " "), group_id)
+    check_id(grouping.noun.replace("_", " "), group_id)
     try:
         added = visit.write(action)
     except Refusal as exc:

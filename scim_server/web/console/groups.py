@@ -17,7 +17,7 @@ from scim_server.store.connections import ConnectionRecord, find_connection, lis
 from scim_server.store.groups import GroupRecord, get_group, list_groups
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.choosing import checked_id, chosen_id, typed
+from scim_server.web.console.reading import check_id, chosen_id, id_in_query, text_in_query, typed
 from scim_server.web.console.visits import Page, Visit
 from scim_server.web.site import current_site
 
@@ -84,8 +84,9 @@ class GroupForm:
 
     @classmethod
     def sent(cls) -> "GroupForm":
-        """Return the one that was sent, or that the address fills in."""
-        return cls(typed("name"), chosen_id("parent"), chosen_id("connection"))
+        """Return the one that was sent."""
+        parent, connection = (chosen_id(each, is_optional=True) for each in ("parent", "connection"))
+        return cls(typed("name"), parent, connection)
 
     @classmethod
     def of(cls, group: GroupRecord) -> "GroupForm":
@@ -129,9 +130,10 @@ def problem_of(refusal: Exception | None) -> str | None:
 
 def show_new(visit: Visit, grouping: Grouping) -> Page:
     """Show the form of a new group, or make it."""
-    form = GroupForm.sent()
     if request.method == "GET":
-        return _form(visit, grouping, form, None)
+        # The page of a team leads to a new one below it.
+        return _form(visit, grouping, GroupForm("", id_in_query("parent"), ""), None)
+    form = GroupForm.sent()
     try:
         document = document_named(form.name)
         made = visit.write(lambda tenant: create_group(tenant, document, grouping.kind, form.parent_id or None))
@@ -189,7 +191,7 @@ def _check_unfilled(group: GroupRecord) -> None:
 
 
 def _group(visit: Visit, grouping: Grouping, group_id: str) -> GroupRecord:
-    checked_id(grouping.noun.replace("_", " "), group_id)
+    check_id(grouping.noun.replace("_", " "), group_id)
     return visit.read(lambda tenant: get_group(tenant, group_id, kind=grouping.kind))
 
 
@@ -210,7 +212,7 @@ def _form(
         words=grouping.words(),
         form=form,
         group=group,
-        find=typed("find"),
+        find=text_in_query("find"),
         teams=teams,
         has_more_teams=len(teams) >= MAX_CHOICES,
         connections=connections,
@@ -221,7 +223,7 @@ def _form(
 
 def _parents(tenant: Tenant, form: GroupForm, group: GroupRecord | None) -> list[GroupRecord]:
     """Return the teams that a form offers to put a team under; the one it is under is among them."""
-    found = list_groups(tenant, "team", text=typed("find"), limit=MAX_CHOICES)
+    found = list_groups(tenant, "team", text=text_in_query("find"), limit=MAX_CHOICES)
     open_ones = [each for each in found if each.connection_id is None and (group is None or each.id != group.id)]
     if form.parent_id and all(each.id != form.parent_id for each in open_ones):
         open_ones.append(get_group(tenant, form.parent_id, kind="team"))

@@ -13,8 +13,8 @@ from scim_server.protocol.portals import MANAGE_MEMBERS
 from scim_server.store.history import Entry, TrailFilter, list_entries
 from scim_server.store.names import Named, connection_names, names_of
 from scim_server.store.session import Tenant
-from scim_server.web.console.addresses import id_in_query, text_in_query
 from scim_server.web.console.deeds import Change, changes_in_words, deed, deeds_in_order, named_ids
+from scim_server.web.console.reading import id_in_query, text_in_query
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site
 
@@ -62,7 +62,7 @@ def history_page(visit: Visit) -> Page:
     before = id_in_query("before")
 
     def read(tenant: Tenant) -> tuple[list[Entry], _Names]:
-        entries = list_entries(tenant, wanted, before=before, limit=ENTRIES_SHOWN + 1)
+        entries = list_entries(tenant, wanted, before=before or None, limit=ENTRIES_SHOWN + 1)
         return entries, _names(tenant, entries[:ENTRIES_SHOWN], narrowed)
 
     entries, names = visit.read(read)

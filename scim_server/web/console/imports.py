@@ -30,8 +30,8 @@ from scim_server.store.imports import (
 )
 from scim_server.store.names import names_of
 from scim_server.store.session import Tenant
-from scim_server.web.console.addresses import check_id, id_in_query, number_in_query
 from scim_server.web.console.answers import in_their_language
+from scim_server.web.console.reading import check_id, id_in_query, number_in_query
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site
 
@@ -74,7 +74,7 @@ def _overview(visit: Visit, problem: str | None = None) -> str:
     before = id_in_query("before")
 
     def read(tenant: Tenant) -> tuple[list[ImportRecord], dict[str, str]]:
-        found = list_imports(tenant, before=before, limit=KEPT_IMPORTS + 1)
+        found = list_imports(tenant, before=before or None, limit=KEPT_IMPORTS + 1)
         people = names_of(tenant, sorted({each.actor_id for each in found}))
         return found, {identifier: each.display or identifier for identifier, each in people.items()}
 

@@ -7,7 +7,7 @@ from scim_server.actions.invitations import invite, revoke_invitation
 from scim_server.protocol.portals import MANAGE_MEMBERS
 from scim_server.store.invitations import OUTLOOKS, Outlook, list_invitations
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.choosing import checked_id, chosen_id
+from scim_server.web.console.reading import check_id, id_in_query
 from scim_server.web.console.visits import Page, Visit, page
 
 INVITATIONS_SHOWN = 50
@@ -22,7 +22,7 @@ def invitations_page(visit: Visit) -> Page:
 @page("/invitations/<member>/resend", permission=MANAGE_MEMBERS, methods=("POST",))
 def resend_from_list(visit: Visit, member: str) -> Page:
     """Send an invitation again; its link from before opens nothing any more."""
-    checked_id("member", member)
+    check_id("member", member)
     try:
         visit.write(lambda tenant: invite(tenant, member))
     except Refusal as exc:
@@ -34,7 +34,7 @@ def resend_from_list(visit: Visit, member: str) -> Page:
 @page("/invitations/<member>/revoke", permission=MANAGE_MEMBERS, methods=("POST",))
 def revoke_from_list(visit: Visit, member: str) -> Page:
     """Withdraw an invitation; its link opens nothing any more."""
-    checked_id("member", member)
+    check_id("member", member)
     try:
         visit.write(lambda tenant: revoke_invitation(tenant, member))
     except Refusal as exc:
@@ -48,7 +48,7 @@ def _outlook() -> Outlook:
 
 
 def _list(visit: Visit, problem: Exception | None = None) -> str:
-    outlook, before = _outlook(), chosen_id("before")
+    outlook, before = _outlook(), id_in_query("before")
     found = visit.read(
         lambda tenant: list_invitations(tenant, outlook, before=before or None, limit=INVITATIONS_SHOWN + 1)
     )

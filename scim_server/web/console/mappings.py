@@ -22,8 +22,8 @@ from scim_server.store.search import search_resources
 from scim_server.store.session import Tenant, savepoint
 from scim_server.web.console.answers import Refusal, in_their_language
 from scim_server.web.console.connections import connection_of
+from scim_server.web.console.reading import check_id, chosen, chosen_id, text_in_query, typed
 from scim_server.web.console.texts import in_language
-from scim_server.web.console.typed import checked_id, chosen, chosen_id, cursor_of, typed
 from scim_server.web.console.visits import Page, Visit, page
 
 PAGE = 20
@@ -57,7 +57,7 @@ def mappings_page(visit: Visit) -> Page:
     """List what gives a role or a customer group to whom an identity provider says it of."""
 
     def read(tenant: Tenant) -> list[Shown]:
-        return [_shown(tenant, each) for each in list_mappings(tenant, after=cursor_of(), limit=PAGE + 1)]
+        return [_shown(tenant, each) for each in list_mappings(tenant, after=text_in_query("after"), limit=PAGE + 1)]
 
     shown = visit.read(read)
     following = visit.url("mappings_page", after=shown[PAGE - 1].mapping.id) if len(shown) > PAGE else None
@@ -136,7 +136,7 @@ def _try(tenant: Tenant, action: Callable[[Tenant], object]) -> None:
 def _mapping_form(visit: Visit, problem: Exception | None = None) -> str:
     """Return the form, its choices bounded: customer groups by what is looked for."""
     asked = request.values.get("connection", "")
-    looked_for = cursor_of("q")
+    looked_for = text_in_query("q")
 
     def read(tenant: Tenant) -> dict[str, object]:
         connections = list_connections(tenant, limit=SHOWN)
@@ -184,7 +184,7 @@ def _customer_groups(tenant: Tenant, looked_for: str) -> list[tuple[str, str]]:
 @page("/mappings/<mapping>/remove", permission=MANAGE_MEMBERS, methods=("GET", "POST"))
 def remove_a_mapping(visit: Visit, mapping: str) -> Page:
     """Show person by person what removing a mapping changes, and do it once that is confirmed."""
-    checked_id(mapping)
+    check_id("mapping", mapping)
     if request.method == "POST":
         visit.write(lambda tenant: remove_mapping(tenant, mapping))
         flash(gettext("The mapping is removed."), "success")

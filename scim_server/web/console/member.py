@@ -1,6 +1,5 @@
 """One member: who they are, what they may do and why, and what can be done with them."""
 
-import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import orjson
 from flask import render_template, request
 from flask_babel import gettext
-from scim2_models import ForbiddenException, NotFoundException
+from scim2_models import ForbiddenException
 
 from scim_server.actions.addresses import company_domains, warnings_of
 from scim_server.protocol.documents import Document
@@ -25,9 +24,8 @@ from scim_server.web.console.answers import in_their_language
 from scim_server.web.console.member_history import last_entries, managed_since
 from scim_server.web.console.member_identity import details_of
 from scim_server.web.console.member_rights import Standing, assignments_of, authority, may_give, role_name, standing_of
+from scim_server.web.console.reading import check_id
 from scim_server.web.console.visits import Page, Visit, page
-
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +52,6 @@ class Subject:
     def user_name(self) -> str:
         """The ``userName``, which is typed where something cannot be undone."""
         return str(self.document.get("userName", ""))
-
-
-def check_id(what: str, identifier: str) -> None:
-    """Refuse an id that this server never gave: the database need not be asked.
-
-    :raises NotFoundException: When it has another form.
-    """
-    if not _ID.fullmatch(identifier):
-        raise NotFoundException(detail=f"there is no {what} {identifier[:100]!r}")
 
 
 def subject_of(tenant: Tenant, visit: Visit, member_id: str) -> Subject:

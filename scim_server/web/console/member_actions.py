@@ -12,7 +12,8 @@ from scim_server.actions.sessions import end_sessions
 from scim_server.protocol.portals import MANAGE_MEMBERS
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal
-from scim_server.web.console.member import check_id, show_member
+from scim_server.web.console.member import show_member
+from scim_server.web.console.reading import check_id
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site
 

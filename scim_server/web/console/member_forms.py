@@ -25,9 +25,10 @@ from scim_server.store.roles import RoleRecord, list_roles, roles_of
 from scim_server.store.search import search_resources
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.member import Subject, check_id, offered, status_of
+from scim_server.web.console.member import Subject, offered, status_of
 from scim_server.web.console.member_identity import changes_in, editable, fields_of
 from scim_server.web.console.member_rights import authority, role_name
+from scim_server.web.console.reading import check_id
 from scim_server.web.console.texts import in_language
 from scim_server.web.console.visits import Page, Visit, page
 from scim_server.web.site import current_site

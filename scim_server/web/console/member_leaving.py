@@ -14,8 +14,9 @@ from scim_server.protocol.portals import MANAGE_MEMBERS
 from scim_server.store.members import find_member, list_named, list_some
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.member import Subject, check_id, offered, status_of
+from scim_server.web.console.member import Subject, offered, status_of
 from scim_server.web.console.member_identity import user_name_of
+from scim_server.web.console.reading import check_id
 from scim_server.web.console.visits import Page, Visit, page
 
 _SUGGESTED = 50

@@ -25,8 +25,8 @@ from scim_server.store.lookups import total_of
 from scim_server.store.organizations import Organization, list_organizations
 from scim_server.store.session import Actor, Credentials, Tenant, begin, begin_platform, transact
 from scim_server.web.authentication import prove
-from scim_server.web.console.addresses import id_in_query, text_in_query
 from scim_server.web.console.answers import Refusal, in_their_language
+from scim_server.web.console.reading import id_in_query, text_in_query
 from scim_server.web.console.visits import CONSOLE_PREFIX, Page, View, blueprint, is_https, organization_named
 from scim_server.web.site import current_site
 
@@ -235,7 +235,7 @@ def operator_organization(operation: Operation, slug: str) -> Page:
 
     def read(tenant: Tenant) -> dict[str, Any]:
         connections = list_connections(tenant, after=connections_after, limit=CONNECTIONS_SHOWN + 1)
-        asked = list_hand_overs(tenant, before=before, limit=HAND_OVERS_SHOWN + 1)
+        asked = list_hand_overs(tenant, before=before or None, limit=HAND_OVERS_SHOWN + 1)
         return {
             "figures": _figures(organization, tenant),
             "seat": _seat(tenant, organization),

@@ -17,9 +17,9 @@ from scim_server.store.hand_overs import HandOver, find_open, get_evidence, get_
 from scim_server.store.names import names_of
 from scim_server.store.organizations import Organization, list_organizations
 from scim_server.store.session import Tenant, begin_platform
-from scim_server.web.console.addresses import check_id, text_in_query
 from scim_server.web.console.answers import in_their_language
 from scim_server.web.console.operator import Operation, kind_of, operator_page, status_of
+from scim_server.web.console.reading import check_id, text_in_query
 from scim_server.web.console.visits import Page, organization_named
 from scim_server.web.site import current_site
 

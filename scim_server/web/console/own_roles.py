@@ -17,8 +17,8 @@ from scim_server.store.permissions import count_holders
 from scim_server.store.roles import RoleRecord, get_role
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.choosing import checked_id, typed
 from scim_server.web.console.groups import document_named, no_leniences, problem_of, renaming
+from scim_server.web.console.reading import check_id, typed
 from scim_server.web.console.roles import role_name, scope_name
 from scim_server.web.console.texts import in_language
 from scim_server.web.console.visits import Page, Visit, page
@@ -149,7 +149,7 @@ def _own_role(visit: Visit, role_id: str) -> RoleRecord:
 
     :raises ConflictException: When it is the portal's.
     """
-    checked_id("role", role_id)
+    check_id("role", role_id)
     record = visit.read(lambda tenant: get_role(tenant, role_id))
     if record.template is not None:
         raise ConflictException(detail="this role is the portal's, which every organization has")

@@ -16,10 +16,11 @@ from scim_server.store.members import MemberRecord, get_member
 from scim_server.store.passwords import find_digest
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.member import check_id, managed, status_of
+from scim_server.web.console.member import managed, status_of
 from scim_server.web.console.member_forms import change_identity
 from scim_server.web.console.member_identity import details_of, editable, fields_of
 from scim_server.web.console.member_rights import assignments_of, standing_of
+from scim_server.web.console.reading import check_id
 from scim_server.web.console.visits import Page, Visit, page, seat_shown
 from scim_server.web.requests import current_request
 from scim_server.web.site import current_site

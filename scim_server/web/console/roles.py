@@ -24,7 +24,7 @@ from scim_server.store.permissions import count_holders, list_holders
 from scim_server.store.roles import RoleRecord, get_role, list_roles
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import in_their_language
-from scim_server.web.console.choosing import checked_id, chosen_id
+from scim_server.web.console.reading import check_id, id_in_query
 from scim_server.web.console.texts import in_language
 from scim_server.web.console.visits import Page, Visit, page
 
@@ -103,7 +103,7 @@ def _grants(profile: PortalProfile, template: Role | None) -> list[str] | None:
 def roles_page(visit: Visit) -> Page:
     """Show what each role allows: an overview for who chooses one."""
 
-    after = chosen_id("after")
+    after = id_in_query("after")
 
     def read(tenant: Tenant) -> tuple[list[RoleShown], str | None]:
         order = {key: number for number, key in enumerate(visit.profile.roles)}
@@ -149,8 +149,8 @@ def show_role(
 
     :param typed: What was typed into its forms.
     """
-    checked_id("role", role_id)
-    after = chosen_id("after")
+    check_id("role", role_id)
+    after = id_in_query("after")
 
     def read(tenant: Tenant) -> tuple[RoleShown, list[tuple[str, str | None, State]], str | None, SeatShown | None]:
         role = shown_role(tenant, visit.profile, get_role(tenant, role_id))

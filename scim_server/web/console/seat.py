@@ -21,7 +21,8 @@ from scim_server.store.hand_overs import Evidence, HandOver
 from scim_server.store.roles import get_role
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
-from scim_server.web.console.choosing import checked_id, chosen_id, member_named, typed, typed_lines
+from scim_server.web.console.member_names import member_named
+from scim_server.web.console.reading import check_id, chosen_id, typed, typed_lines
 from scim_server.web.console.roles import show_role
 from scim_server.web.console.texts import in_language
 from scim_server.web.console.visits import Page, Visit, page, seat_shown
@@ -36,7 +37,7 @@ def name_deputy(visit: Visit, role: str) -> Page:
     name = typed("deputy")
 
     def action(tenant: Tenant) -> None:
-        get_role(tenant, checked_id("role", role))
+        get_role(tenant, check_id("role", role))
         set_deputy(tenant, member_named(tenant, name) if name else None)
 
     try:
@@ -44,7 +45,7 @@ def name_deputy(visit: Visit, role: str) -> Page:
     except Refusal as exc:
         return show_role(visit, role, exc, {"deputy": name}), getattr(exc, "status", 409)
     flash(gettext("The deputy is named.") if name else gettext("There is no deputy any more."), "success")
-    return visit.redirect("role_page", role=checked_id("role", role))
+    return visit.redirect("role_page", role=check_id("role", role))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class HandOverForm:
     @classmethod
     def sent(cls) -> "HandOverForm":
         """Return the one that was sent."""
-        return cls(typed("to"), chosen_id("from"), typed_lines("reason", 1_000), typed("role", 100))
+        return cls(typed("to"), chosen_id("from", is_optional=True), typed_lines("reason", 1_000), typed("role", 100))
 
 
 @page("/hand-over", methods=("GET", "POST"))
@@ -92,7 +93,7 @@ def _is_vacant(tenant: Tenant, visit: Visit) -> bool:
 @page("/hand-over/<hand_over>/evidence", methods=("POST",))
 def add_evidence(visit: Visit, hand_over: str) -> Page:
     """Give a hand-over that is open its evidence, in place of any it had."""
-    checked_id("hand-over", hand_over)
+    check_id("hand-over", hand_over)
     evidence = _evidence()
 
     def action(tenant: Tenant) -> HandOver:
@@ -106,7 +107,7 @@ def add_evidence(visit: Visit, hand_over: str) -> Page:
 @page("/hand-over/<hand_over>/withdraw", methods=("POST",))
 def withdraw_request(visit: Visit, hand_over: str) -> Page:
     """Take a hand-over back that is open."""
-    checked_id("hand-over", hand_over)
+    check_id("hand-over", hand_over)
     return _done(visit, lambda tenant: withdraw_hand_over(tenant, hand_over), gettext("The hand-over is withdrawn."))
 
 

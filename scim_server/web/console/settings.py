@@ -8,14 +8,14 @@ from zoneinfo import available_timezones
 from flask import flash, render_template, request
 from flask_babel import gettext, ngettext
 
-from scim_server.actions.organizations import LANGUAGES, change_organization
+from scim_server.actions.organizations import change_organization
 from scim_server.actions.seat import Seat, seat_of
-from scim_server.protocol.portals import MANAGE_MEMBERS, Policy, PortalProfile
+from scim_server.protocol.portals import LANGUAGES, MANAGE_MEMBERS, Policy, PortalProfile
 from scim_server.store.roles import RoleRecord, list_roles
 from scim_server.store.session import Tenant
 from scim_server.web.console.answers import Refusal, in_their_language
+from scim_server.web.console.reading import chosen, typed, version_seen
 from scim_server.web.console.texts import in_language
-from scim_server.web.console.typed import chosen, typed, version_seen
 from scim_server.web.console.visits import Page, Visit, page
 
 

@@ -8,9 +8,9 @@ from scim_server.protocol.portals import MANAGE_MEMBERS, READ_MEMBERS
 from scim_server.store.connections import list_connections
 from scim_server.store.groups import GroupRecord, list_groups, list_sub_teams
 from scim_server.store.session import Tenant
-from scim_server.web.console.choosing import chosen_id, typed
 from scim_server.web.console.group_members import add_to, remove_from, show_group
 from scim_server.web.console.groups import MAX_CHOICES, Grouping, show_change, show_deletion, show_new
+from scim_server.web.console.reading import id_in_query, text_in_query
 from scim_server.web.console.visits import Page, Visit, page
 
 TEAMS = Grouping("team", "team", "team")
@@ -35,7 +35,7 @@ class Tree:
 @page("/teams", permission=READ_MEMBERS)
 def teams_page(visit: Visit) -> Page:
     """Show the teams and their sub-teams; or those whose name has a text, wherever they are."""
-    text, after = typed("find", 200), chosen_id("after")
+    text, after = text_in_query("find"), id_in_query("after")
     tree = visit.read(lambda tenant: _tree(tenant, text, after))
     following = visit.url("teams_page", find=text or None, after=tree.following) if tree.following else None
     return render_template(

@@ -89,12 +89,12 @@ class PublishedKeys:
             return entry.keys
 
     def _fetch(self, uri: str) -> KeySet:
-        url = httpx.URL(uri)
-        address = self._address(url)
-        # The connection goes to the address; the name stays in Host, and in the certificate that is asked for.
-        pinned = url.copy_with(host=f"[{address}]" if ":" in address else address)
-        headers = {"Host": url.netloc.decode("ascii"), "Accept": "application/json", "Accept-Encoding": "identity"}
         try:
+            url = httpx.URL(uri)
+            address = self._address(url)
+            # The connection goes to the address; the name stays in Host, and in the certificate that is asked for.
+            pinned = url.copy_with(host=f"[{address}]" if ":" in address else address)
+            headers = {"Host": url.netloc.decode("ascii"), "Accept": "application/json", "Accept-Encoding": "identity"}
             with httpx.Client(transport=self._transport, timeout=TIMEOUT_S, trust_env=False) as client:
                 extensions = {"sni_hostname": url.host}
                 with client.stream("GET", pinned, headers=headers, extensions=extensions) as response:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from html import unescape
 from typing import Any
 
@@ -62,7 +63,12 @@ def visitor(portal: Portal) -> Pages:
 def give_password(portal: Portal, member: str) -> None:
     """Give a member the password of the tests."""
     with begin(portal.organization.store, portal.organization.operator, write=True) as tenant:
-        set_password(tenant, member, digest_chosen(PASSWORD))
+        set_password(tenant, member, _digest())
+
+
+@cache
+def _digest() -> str:
+    return digest_chosen(PASSWORD)
 
 
 def signed_in(portal: Portal, member: str, language: str = "en") -> Pages:
