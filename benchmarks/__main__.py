@@ -55,7 +55,7 @@ def main(
         options = replace(options, member_lists=QUICK_MEMBER_LISTS)
     report = Report(shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]))
     phases = (
-        (large.measure, large.measure_cycle, large.measure_rights, large.measure_member_lists)
+        (large.measure, large.measure_cycle, large.measure_rights, large.measure_member_lists, large.measure_presets)
         if at_large
         else (small.measure_postgresql, small.measure_sqlite)
     )

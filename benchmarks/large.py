@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from benchmarks import growth, initial, member_lists, pages, rights, waiting
+from benchmarks import growth, initial, member_lists, pages, presets, rights, waiting
 from benchmarks.checks import check
 from benchmarks.databases import Database, PostgreSQL, running_postgresql
 from benchmarks.load import Loaded, load_organization, opened, progress_bar, settle
@@ -27,7 +27,7 @@ def measure(report: Report, options: Options) -> None:
     :raises BenchmarkError: When a server does not start, or answers wrongly.
     """
     sizes = options.large
-    if options.only <= {"CYCLE", "P13", "P14"}:
+    if options.only <= {"CYCLE", "P13", "P14", "PRESETS"}:
         return
     with ExitStack() as stack:
         postgresql = stack.enter_context(running_postgresql())
@@ -99,6 +99,14 @@ def measure_member_lists(report: Report, options: Options) -> None:
     if options.wants("P14"):
         with running_postgresql() as postgresql:
             report.rows += member_lists.rows(postgresql, options.member_lists)
+
+
+def measure_presets(report: Report, options: Options) -> None:
+    """Measure SCIM on an organization of each portal profile."""
+    if options.wants("PRESETS"):
+        with running_postgresql() as postgresql:
+            report.cells["Portal profiles"], found = presets.rows(postgresql, options)
+            report.rows += found
 
 
 def _cycle_size_row(store: Store, cycle: initial.Cycle) -> Row:

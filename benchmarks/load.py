@@ -24,6 +24,7 @@ from scim_server.actions.tokens import issue_token
 from scim_server.protocol.catalog import ResourceDefinition
 from scim_server.protocol.comparison import attribute_key, comparison_key, fold_document
 from scim_server.protocol.documents import display_of, read_resource, split
+from scim_server.protocol.portals import DEFAULT_PORTAL
 from scim_server.protocol.profiles import PROFILES, Leniences
 from scim_server.store.emails import email_rows
 from scim_server.store.migrate import upgrade
@@ -109,13 +110,16 @@ def load_organization(
     users: int,
     group_sizes: Sequence[int] = (),
     advance: Advance = lambda count: None,
+    *,
+    portal: str = DEFAULT_PORTAL,
 ) -> Loaded:
     """Make an organization with a connection, a token, users, and one group of each size.
 
     A group's members are the first users; ``advance`` is told how many users were added.
     """
     with begin_platform(store, write=True) as platform:
-        org_id = create_organization(platform, store, slug, f"The organization {slug}", actor_id="loader").id
+        name = f"The organization {slug}"
+        org_id = create_organization(platform, store, slug, name, actor_id="loader", portal=portal).id
     with begin(store, operator_credentials(store, slug, actor_id="loader"), write=True) as tenant:
         connection_id = create_connection(tenant, PROFILE, PROFILE).id
         token = issue_token(tenant, key, PROFILE, "scim", None)[1]

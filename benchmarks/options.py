@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-TARGETS = (*(f"P{number}" for number in range(1, 15)), "CYCLE")
-"""The targets of performance, and the initial cycle, which has none."""
+TARGETS = (*(f"P{number}" for number in range(1, 15)), "CYCLE", "PRESETS")
+"""The targets of performance, the initial cycle, which has none, and the portal profiles."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,7 +260,7 @@ def check_is_open(tenant: Tenant, profile: PortalProfile, group: GroupRecord) ->
 def delete_group(tenant: Tenant, group_id: str, if_match: str | None = None) -> None:
     """Delete a team, a customer group or a role of the organization's own; its members stay.
 
-    :raises ConflictException: When it is a role of the portal's, has sub-teams, or a connection fills it.
+    :raises ConflictException: When it is a role of the portal's, or has sub-teams.
     """
     with guarded(tenant):
         group = get_group(tenant, group_id, lock=True)

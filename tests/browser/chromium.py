@@ -77,6 +77,18 @@ class Window:
         return re.sub(r"\s+", " ", self.page.inner_text("main"))
 
 
+def press(page: Page, name: str) -> None:
+    """Press the button of this name, and wait for the page that it leads to."""
+    with page.expect_navigation(wait_until="domcontentloaded"):
+        page.get_by_role("button", name=name, exact=True).click()
+
+
+def follow(page: Page, name: str) -> None:
+    """Follow the link of this name, and wait for its page."""
+    with page.expect_navigation(wait_until="domcontentloaded"):
+        page.get_by_role("link", name=name, exact=True).click()
+
+
 @contextmanager
 def window(
     browser: Browser, server: Served, portal: Portal, *, language: str = "fr", scripts: bool = True, **options: Any

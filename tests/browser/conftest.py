@@ -33,7 +33,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def console_server(database: Database) -> Iterator[Served]:
     """The server whose console is opened."""
-    with gunicorn(database.app_url, workers=1, env={"SCIM_SERVER_SECRET_KEY": SECRET_KEY}) as server:
+    # A browser opens connections before it needs them, and gunicorn keeps a thread for each until a request comes.
+    threads = {"SCIM_SERVER_THREADS": "16"}
+    with gunicorn(database.app_url, workers=1, env={"SCIM_SERVER_SECRET_KEY": SECRET_KEY, **threads}) as server:
         yield server
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.chromium import Window
+from tests.browser.chromium import Window, follow, press
 from tests.databases import only_postgresql
 from tests.directory import trail_of
 from tests.mail import LINK
@@ -47,18 +47,6 @@ def accounting_of(coop: Portal) -> str:
 def link_in(letters: Letters, address: str) -> str:
     """Return the link in the last letter to an address."""
     return str(LINK.findall(letters.to(address)[-1].get_content())[0])
-
-
-def press(page: Page, name: str) -> None:
-    """Press the button of this name, and wait for the page that it leads to."""
-    with page.expect_navigation(wait_until="domcontentloaded"):
-        page.get_by_role("button", name=name, exact=True).click()
-
-
-def follow(page: Page, name: str) -> None:
-    """Follow the link of this name, and wait for its page."""
-    with page.expect_navigation(wait_until="domcontentloaded"):
-        page.get_by_role("link", name=name, exact=True).click()
 
 
 def test_a_user_is_created_with_as_many_roles_as_needed(coop: Portal, manager: Window) -> None:
@@ -309,4 +297,4 @@ def test_teams_have_users_and_sub_teams(coop: Portal, manager: Window) -> None:
     assert page.get_by_role("region", name="Permissions, et pourquoi").count() == 1
     manager.go(f"/teams/{accounts}")
     page.get_by_role("button", name="Supprimer").click()
-    assert "Il n’y a encore personne dans cette équipe." in manager.text()
+    expect(page.locator("main")).to_contain_text("Il n’y a encore personne dans cette équipe.")

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page
 
-from tests.browser.chromium import Window
+from tests.browser.chromium import Window, follow, press
 from tests.browser.links import accept, choose_password, refused, sign_in, type_password
 from tests.databases import only_postgresql
 from tests.directory import unique
@@ -41,7 +41,7 @@ def fill_in(page: Page, address: str) -> None:
 
 def act(page: Page, button: str, done: str) -> None:
     """Press a button, and wait for what the page says then."""
-    page.get_by_role("button", name=button).click()
+    press(page, button)
     page.get_by_text(done).wait_for()
 
 
@@ -79,7 +79,7 @@ def test_a_member_is_added_with_a_role_made_on_the_way(
     accept(visitor, letters.link(address))
     sign_in(visitor, address)
     assert team.permissions(jean) == {**ORDERS, "prices:read": "organization"}
-    page.get_by_role("link", name="Membres", exact=True).click()
+    follow(page, "Membres")
     assert "Technicien" in page.get_by_role("row", name="Durand").inner_text()
 
 
@@ -107,7 +107,7 @@ def test_a_role_that_gives_everything_is_advised_against(team: Portal, boss: Win
     page, warning = boss.go("/roles"), "Ce rôle a toutes les permissions du portail"
 
     def ask() -> None:
-        page.get_by_role("link", name="Nouveau rôle").click()
+        follow(page, "Nouveau rôle")
         page.get_by_label("Nom", exact=False).fill("Tout")
         for box in page.get_by_role("checkbox").all():
             box.check()
@@ -153,8 +153,7 @@ def test_details_and_role_are_changed_where_access_is_looked_through(
     assert "Jamais" in rows[paul].inner_text()
     assert "Commercial" in rows[paul].inner_text()
     page.get_by_label("Rôle", exact=True).select_option("Commercial")
-    page.get_by_role("button", name="Afficher").click()
-    page.wait_for_url("**role=*")
+    press(page, "Afficher")
     assert rows[jean].count() == 0
     rows[paul].get_by_role("link", name="Modifier").click()
     rows[paul].get_by_label("Nom de famille").fill("Petit")
@@ -176,7 +175,7 @@ def test_suspending_keeps_and_deleting_is_typed(team: Portal, boss: Window, open
     name = team.api.read(f"members/{jean}")["attributes"]["userName"]
     team.api.post("assignments", {"object": "order:1", "assignees": [jean]})
     own, page = open_console(team).sign_in(jean), boss.go(f"/members/{jean}")
-    page.get_by_role("link", name="Supprimer…").click()
+    follow(page, "Supprimer…")
     assert "Suspendre suffit pour mettre fin à l’accès ; la fiche et son historique sont conservés" in boss.text()
     act(page, "Suspendre plutôt", "Accès suspendu")
     assert team.state(jean) == "suspended"

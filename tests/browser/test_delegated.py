@@ -142,8 +142,8 @@ def test_a_member_is_invited(delegated: Portal, console: Window, open_console: O
     """1.3, 1.17, 1.18: By e-mail alone, in the language chosen, once all that is mandatory is filled in."""
     page = console.go("/members")
     page.get_by_role("link", name="Ajouter un membre").click()
-    assert "SMS" not in console.text()
     expect(page.get_by_role("radio", name="Inviter par e-mail")).to_be_checked()
+    assert "SMS" not in console.text()
     address, save = f"{unique('ada')}@example.com", page.get_by_role("button", name="Enregistrer")
     for label, text in (("Prénom", "Ada"), ("Nom de famille", "Lovelace"), ("Adresse e-mail", address)):
         save.click()

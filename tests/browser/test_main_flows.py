@@ -8,7 +8,7 @@ from flask import Flask
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.api import api_client
-from tests.browser.chromium import Window
+from tests.browser.chromium import Window, follow, press
 from tests.databases import only_postgresql
 from tests.mail import LINK
 from tests.portals import Portal, portal
@@ -43,21 +43,10 @@ def window(acme: Portal, admin: str, open_console: Opener) -> Window:
     return open_console(acme, language="en").sign_in(admin)
 
 
-def press(page: Page, name: str) -> None:
-    """Press the button of this name, and wait for the page that it leads to."""
-    with page.expect_navigation(wait_until="domcontentloaded"):
-        page.get_by_role("button", name=name, exact=True).click()
-
-
-def follow(page: Page, name: str) -> None:
-    """Follow the link of this name, and wait for its page."""
-    with page.expect_navigation(wait_until="domcontentloaded"):
-        page.get_by_role("link", name=name, exact=True).click()
-
-
 def enter(page: Page, name: str) -> None:
     """Go to a page by the navigation."""
-    page.get_by_role("navigation", name="Pages", exact=True).get_by_role("link", name=name, exact=True).click()
+    with page.expect_navigation(wait_until="domcontentloaded"):
+        page.get_by_role("navigation", name="Pages", exact=True).get_by_role("link", name=name, exact=True).click()
 
 
 def part(page: Page, name: str) -> Locator:
@@ -320,7 +309,7 @@ def test_the_operator_approves_a_hand_over(
     theirs.get_by_label("Name or short name begins with").fill(slug)
     press(theirs, "Search")
     theirs.get_by_role("row", name=slug).get_by_role("link", name="A hand-over waits").click()
-    assert "I leave." in operator.text()
+    expect(theirs.locator("main")).to_contain_text("I leave.")
     with theirs.expect_download() as download:
         theirs.get_by_role("link", name="Download letter.pdf").click()
     assert download.value.path().read_bytes() == LETTER["buffer"]
