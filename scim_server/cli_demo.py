@@ -41,6 +41,8 @@ def prepare_demo(environ: dict[str, str], *, as_json: bool) -> None:
     environ["SCIM_SERVER_SECRET_KEY"] = _kept(_DEMO / "secret-key", lambda: secrets.token_urlsafe(48))
     environ.setdefault("SCIM_SERVER_LOG_FORMAT", "text")
     environ.setdefault("SCIM_SERVER_WORKERS", "2")
+    # No proxy stands between: a browser opens connections before it needs them, each of which keeps a thread waiting.
+    environ.setdefault("SCIM_SERVER_THREADS", "16")
     environ.setdefault("SCIM_SERVER_SMTP_URL", f"file://{(_DEMO / 'mail').absolute()}")
     environ.setdefault("SCIM_SERVER_MAIL_FROM", "Demo <no-reply@demo.example>")
     origin = f"http://{environ['SCIM_SERVER_BIND']}"

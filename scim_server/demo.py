@@ -150,6 +150,8 @@ def _fill(demo: _Demo, digest: str) -> None:
     set_password(demo.tenant, members[0], digest)
     sales = demo.group("Ventes", "team", members[1:3])
     demo.group("Ventes Nord", "team", members[3:4], sales)
+    if demo.profile.policy.custom_roles:
+        create_group(demo.tenant, {"displayName": "Chef de chantier"}, "role", None, {"orders:read": "assigned"})
     if demo.profile.policy.data_scope == "customer_groups":
         for name in _CUSTOMERS:
             demo.group(name, "customerGroup", members[3:4])

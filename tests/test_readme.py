@@ -13,6 +13,7 @@ import orjson
 import psycopg
 import pytest
 from click.testing import CliRunner
+from flask import Flask
 
 from scim_server.cli import main
 from scim_server.config import read_settings
@@ -219,3 +220,11 @@ def test_every_link_leads_somewhere() -> None:
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_proxy_passes_every_route_on(app: Flask) -> None:
+    """But those that are for who watches over the server."""
+    (nginx,) = blocks("Deploy", "nginx")
+    (location,) = re.findall(r"location ~ (\S+) \{", nginx)
+    kept = {rule.rule for rule in app.url_map.iter_rules() if not re.match(location, rule.rule)}
+    assert kept == {"/healthz", "/readyz"}

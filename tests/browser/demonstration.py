@@ -12,6 +12,9 @@ from tests.directory import Organization, site_of
 from tests.portals import Portal
 from tests.web.console.pages import PASSWORD
 
+OTHER, LEFT = "hugo.bernard", "arthur.simon"
+"""A member whom the administrator may change, to whom something is assigned, and one who has left; before the @."""
+
 FILES = {"export_members", "export_history", "import_template"}
 """Pages that are none: what they answer is downloaded."""
 
@@ -27,9 +30,18 @@ def demo_portal(app: Flask, profile: str) -> Portal:
 
 def administrator_of(on: Portal) -> str:
     """Return the id of the administrator of such an organization."""
-    name = f"{ADMINISTRATOR}@{on.organization.slug}.example"
-    (found,) = on.api.read(f'members?filter=userName eq "{name}"')["items"]
+    return _member(on, ADMINISTRATOR)
+
+
+def _member(on: Portal, name: str) -> str:
+    (found,) = on.api.read(f'members?filter=userName eq "{name}@{on.organization.slug}.example"')["items"]
     return str(found["id"])
+
+
+def _role(on: Portal) -> str:
+    """Return the id of a role: one of the organization's own where its profile has such."""
+    found = [each["id"] for each in on.api.read("roles")["items"] if each["key"] is None]
+    return str(found[0] if found else next(iter(on.roles().values())))
 
 
 def addresses(app: Flask, on: Portal) -> dict[str, str]:
@@ -43,22 +55,24 @@ def addresses(app: Flask, on: Portal) -> dict[str, str]:
         return str(found[0]["id"]) if found else ""
 
     values = {
-        "member": administrator_of(on),
-        "role": next(iter(on.roles().values())),
+        "member": _member(on, OTHER),
+        "role": _role(on),
         "team": group("team"),
         "group": group("customerGroup"),
         "connection": next(each["id"] for each in on.api.read("connections")["items"] if each["name"] == "Entra ID"),
         "mapping": first("mappings")["id"],
         "import_id": first("imports")["id"],
     }
-    found = {}
+    found, left = {}, _member(on, LEFT)
     for rule in app.url_map.iter_rules():
         if not rule.rule.startswith("/console/<organization>") or "GET" not in (rule.methods or ()):
             continue
         path = rule.rule.removeprefix("/console/<organization>")
         names = re.findall(r"<(?:\w+:)?(\w+)>", path)
         if all(values.get(name) for name in names):
-            found[rule.endpoint.removeprefix("console.")] = re.sub(
-                r"<(?:\w+:)?(\w+)>", lambda match: values[match[1]], path
-            )
+            endpoint = rule.endpoint.removeprefix("console.")
+            theirs = {**values, "member": left} if endpoint == "member_erase" else values
+            for name in names:
+                path = re.sub(rf"<(?:\w+:)?{name}>", theirs[name], path)
+            found[endpoint] = path
     return found

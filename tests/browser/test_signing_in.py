@@ -6,7 +6,11 @@ import pytest
 from flask import Flask
 
 from tests.browser.chromium import PHONE, Window, violations
+from tests.databases import only_postgresql
 from tests.portals import portal
+
+# What a browser draws depends on no database.
+pytestmark = only_postgresql
 
 
 def test_who_signs_in_signs_out_again(app: Flask, open_console: Callable[..., Window]) -> None:

@@ -9,9 +9,13 @@ from flask import Flask
 
 from scim_server.store.session import begin
 from scim_server.store.tokens import TokenRecord, list_of_connections
+from tests.databases import only_postgresql
 from tests.directory import NOBODY, Client, a_second_later, new_client, site_of, unique
 from tests.portals import Portal, portal
 from tests.web.console.pages import Pages, administrator, signed_in
+
+# What a page shows depends on no database; tests/web/console/test_every_page.py opens each on either.
+pytestmark = only_postgresql
 
 TOKEN = re.compile(r"scimsrv_[0-9A-Za-z]{36}")
 

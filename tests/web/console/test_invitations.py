@@ -8,8 +8,12 @@ from flask import Flask
 
 from scim_server.store.invitations import change_invitation
 from scim_server.store.session import begin
+from tests.databases import only_postgresql
 from tests.portals import Portal, portal
 from tests.web.console.pages import administrator, signed_in
+
+# What a page shows depends on no database; tests/web/console/test_every_page.py opens each on either.
+pytestmark = only_postgresql
 
 
 @pytest.fixture

@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tests.databases import only_postgresql
 from tests.directory import Client, new_client, unique
 from tests.portals import Portal, portal
 from tests.web.console.pages import Pages, administrator, signed_in
 from tests.web.console.test_settings import only_administrator
+
+# What a page shows depends on no database; tests/web/console/test_every_page.py opens each on either.
+pytestmark = only_postgresql
 
 INVOICES = "invoice-management"
 

@@ -10,9 +10,13 @@ from flask import Flask
 from scim_server.store.deliveries import list_deliveries
 from scim_server.store.session import begin
 from scim_server.web.console import member_forms
+from tests.databases import only_postgresql
 from tests.directory import NOBODY, new_client
 from tests.portals import Portal, as_operator, portal
 from tests.web.console.pages import Pages, administrator, administrator_role, give_password, signed_in
+
+# What a page shows depends on no database; tests/web/console/test_every_page.py opens each on either.
+pytestmark = only_postgresql
 
 INVOICES, ORDERS = "invoice-management", "order-management"
 

@@ -8,9 +8,13 @@ from flask import Flask
 
 from scim_server.actions import member_rows
 from scim_server.web.console import members as members_module
+from tests.databases import only_postgresql
 from tests.directory import NOBODY, new_client, unique
 from tests.portals import Portal, portal
 from tests.web.console.pages import Pages, administrator, administrator_role, signed_in
+
+# What a page shows depends on no database; tests/web/console/test_every_page.py opens each on either.
+pytestmark = only_postgresql
 
 
 @pytest.fixture

@@ -7,10 +7,14 @@ from flask import Flask
 
 from scim_server.web.console import member_rights
 from tests.api import errors_of
+from tests.databases import only_postgresql
 from tests.directory import new_client
 from tests.portals import Portal, portal
 from tests.web.console.pages import PASSWORD, give_password, signed_in, visitor
 from tests.web.console.test_member import attributes, shown_form, validated
+
+# What a page shows depends on no database; tests/web/console/test_every_page.py opens each on either.
+pytestmark = only_postgresql
 
 CHOSEN = "a password that was chosen"
 

@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tests.databases import only_postgresql
 from tests.portals import Portal, portal
 from tests.web.api.test_seat import asked, decided
 from tests.web.console.pages import Pages, administrator, signed_in
+
+# What a page shows depends on no database; tests/web/console/test_every_page.py opens each on either.
+pytestmark = only_postgresql
 
 
 @pytest.fixture

@@ -5,9 +5,13 @@ import re
 import pytest
 from flask import Flask
 
+from tests.databases import only_postgresql
 from tests.directory import new_client
 from tests.portals import Portal, portal
 from tests.web.console.pages import Pages, administrator, signed_in
+
+# What a page shows depends on no database; tests/web/console/test_every_page.py opens each on either.
+pytestmark = only_postgresql
 
 
 @pytest.fixture
