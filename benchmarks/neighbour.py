@@ -27,7 +27,7 @@ LIMIT_PER_S = 100
 TIMES = 10
 CONNECTIONS = 8
 QUIET_PER_S = 80
-PHASE_S = 3.0
+PHASE_S = 2.5
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ def _row(server: Server, kind: str, stage: Stage, options: Options) -> Row:
         closing(Connection(server)) as connection,
     ):
         _p99_ms(connection, stage.writing, phase_s / 2)
-        for _ in range(max(2, options.sizes.rounds // 2)):
+        for _ in range(max(2, options.pairs // 6)):
             quiet.append(_p99_ms(connection, stage.writing, phase_s))
             flood = elsewhere.submit(_flood, server, workloads.w2_read([stage.reading]).steps[0], phase_s + 0.4)
             time.sleep(0.2)

@@ -14,7 +14,7 @@ class Sizes:
     groups: tuple[int, ...] = (10, 1_000, 10_000)
     bulk: int = 1_000
     rounds: int = 10
-    starts: int = 4
+    starts: int = 3
 
 
 @dataclass(frozen=True, slots=True)
