@@ -18,6 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_IN_LINES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 _VERSION = re.compile(r"[0-9]{1,9}")
 _MAX_NUMBER_LENGTH = 9
+_MAX_TEXT_LENGTH = 200
 
 
 def check_id(what: str, identifier: str) -> str:
@@ -42,10 +43,10 @@ def number_in_query(name: str) -> int:
     return int(found) if found.isascii() and found.isdigit() and len(found) <= _MAX_NUMBER_LENGTH else 0
 
 
-def text_in_query(name: str, longest: int = 200) -> str:
+def text_in_query(name: str) -> str:
     """Return the text under a name in the query, without spaces around it; the empty one where it is no text."""
     found = request.args.get(name, "").strip()
-    return found if len(found) <= longest and not _CONTROL.search(found) else ""
+    return found if len(found) <= _MAX_TEXT_LENGTH and not _CONTROL.search(found) else ""
 
 
 def typed(name: str, longest: int = 1_000) -> str:
