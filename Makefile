@@ -37,8 +37,9 @@ openapi: .venv/.dev .venv/.project  ## Write the description of the API, after a
 TRANSLATIONS := scim_server/web/console/translations
 
 translations: .venv/.dev  ## Write new texts of the console into its catalogue, and compile it
-	@$(BIN)/pybabel -q extract -F babel.cfg --no-location -o .venv/messages.pot scim_server/web/console
-	@$(BIN)/pybabel -q update -i .venv/messages.pot -d $(TRANSLATIONS) --no-fuzzy-matching --ignore-obsolete
+	@$(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output --width 120 -o .venv/messages.pot scim_server/web/console
+	@$(BIN)/pybabel -q update -i .venv/messages.pot -d $(TRANSLATIONS) --no-fuzzy-matching --ignore-obsolete \
+		--width 120
 	@$(BIN)/pybabel -q compile -d $(TRANSLATIONS)
 
 screenshots: .venv/.dev .venv/.project chromium  ## Take the screenshots of the README, on the organizations of the demo
