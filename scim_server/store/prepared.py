@@ -92,10 +92,6 @@ def _spoken(dialect: Dialect) -> Dialect:
     return spoken
 
 
-def _is_observed(db: Connection) -> bool:
-    return bool(db.dispatch.before_cursor_execute)
-
-
 def _binder(kind: Any, dialect: Dialect) -> _Process | None:
     return kind.dialect_impl(dialect).bind_processor(dialect)  # type: ignore[no-any-return]
 
