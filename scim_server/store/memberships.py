@@ -158,16 +158,17 @@ def list_members(tenant: Tenant, group_id: str, *, after: str, limit: int) -> li
     """Return members of a group in the order of their ids: those after an id, at most so many."""
     endpoints = _endpoints(tenant)
     values = {"org_id": tenant.org_id, "group_id": group_id, "after": after, "most": limit}
-    rows = _following(tenant.db.dialect.name).all(tenant.db, **values)
+    rows = following(tenant.db.dialect.name).all(tenant.db, **values)
     return [Member(member_id, kind, endpoints[kind], display) for _, member_id, kind, display in rows]
 
 
 @cache
-def _following(dialect: str) -> Prepared:
-    following = and_(memberships.c.group_id == bindparam("group_id"), memberships.c.member_id > bindparam("after"))
+def following(dialect: str) -> Prepared:
+    """Return the statement that finds the members of a group after one, at most so many."""
+    after = and_(memberships.c.group_id == bindparam("group_id"), memberships.c.member_id > bindparam("after"))
     # NB: a bound limit. PostgreSQL takes it for a tenth of the members, and walks along the index; of a written one it
     # may believe that it reaches all, and then looks all of them up, for each chunk, to sort them.
-    return Prepared(_members(dialect, bindparam("org_id"), following).limit(bindparam("most", type_=BigInteger)))
+    return Prepared(_members(dialect, bindparam("org_id"), after).limit(bindparam("most", type_=BigInteger)))
 
 
 def stream_members(tenant: Tenant, group_id: str) -> Iterator[Sequence[Member]]:

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from hypothesis import HealthCheck, example, given, settings
@@ -17,7 +18,7 @@ from sqlalchemy.dialects import postgresql
 from scim_server.protocol.patch import read_patch
 from scim_server.protocol.profiles import PROFILES, Leniences
 from scim_server.store.driver import run_by_driver
-from scim_server.store.memberships import apply_step, candidates, groups_of
+from scim_server.store.memberships import apply_step, candidates, following, groups_of
 from scim_server.store.resources import lock_by_ids
 from scim_server.store.session import Tenant, begin
 from scim_server.store.tables import memberships
@@ -271,6 +272,23 @@ def test_a_group_and_its_members_are_found_by_id_without_statistics(fresh_databa
             sql = statement.statement.compile(dialect=dialect)
             plan = run_by_driver(tenant.db, f"EXPLAIN (GENERIC_PLAN) {sql}")
             assert not any("uq_resources_unique_key" in step for (step,) in plan), plan
+
+
+@only_postgresql
+def test_a_chunk_of_members_is_read_along_the_index(fresh_database: Database) -> None:
+    """A plan that is kept sorts nothing: it would look up all that is left of a large group, for each chunk of it."""
+    with running_app(fresh_database) as app:
+        client = new_client(app)
+        people = [client.new_user() for _ in range(40)]
+        for number in range(12):
+            client.new_group(f"group {number}", people[: 3 + number])
+        with closing(psycopg.connect(fresh_database.owner_url.replace("+psycopg", ""), autocommit=True)) as owner:
+            owner.execute("VACUUM (ANALYZE) memberships, resources")
+        dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+        sql = following("postgresql").statement.compile(dialect=dialect)
+        with undone(client) as tenant:
+            plan = [step for (step,) in run_by_driver(tenant.db, f"EXPLAIN (GENERIC_PLAN) {sql}")]
+    assert not any("Sort" in step for step in plan), plan
 
 
 def test_a_member_that_does_not_exist_undoes_the_whole_patch(client: Client) -> None:
