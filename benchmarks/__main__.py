@@ -66,6 +66,8 @@ def main(
             break
     report.rows.sort(key=lambda row: _ORDER.get(row.target, len(_ORDER)))
     report.facts["took"] = f"{time.monotonic() - started:.0f} s"
+    if repeated := sum(each.repeated for each in report.cells.values()):
+        report.facts["measured again"] = f"{repeated} cells that had no answer at all"
     if quick or _fewest_rounds(report) < PAIRS:
         report.facts["caution"] = (
             f"sizes or pairs (fewer than {PAIRS}) are below what the targets ask: it only indicates"

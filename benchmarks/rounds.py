@@ -45,6 +45,8 @@ class Rounds:
     """The cells of all rounds: each list has one of each round, in order."""
 
     cells: dict[Key, list[Cell]] = field(default_factory=dict)
+    repeated: int = 0
+    """How many cells had no answer at all and were measured once more."""
 
     def rates(self, key: Key) -> list[float]:
         """Return the requests per second of a cell in each round."""
@@ -98,7 +100,8 @@ def run_rounds(
             run = partial(drive, server, each.workload, each.connections, seconds)
             cell = measure(server, run)
             if not cell.driven.requests:
-                # A virtual machine that its host stops for so long is measured anew; a server that is silent, failed.
+                # A second silence is a failure.
+                measured.repeated += 1
                 cell = measure(server, run)
             measured.cells[each.key].append(cell)
             advance(1)

@@ -132,7 +132,7 @@ def memory_rows(stage: Stage, when: str) -> Iterator[Row]:
             "P10",
             f"memory of a worker at {stage.reading.user_count:,} users, {kind}",
             f"≤ {WORKER_GOAL_MB:g} MB",
-            f"{each_mb:.0f} MB, the largest with what it shares {largest_mb:.0f} MB",
-            verdict(each_mb <= WORKER_GOAL_MB),
-            f"all processes of the server, what they share counted once, by its {WORKERS} workers, {when}",
+            f"{largest_mb:.0f} MB, {each_mb:.0f} MB with what is shared counted once",
+            verdict(largest_mb <= WORKER_GOAL_MB),
+            f"the largest process, all it holds; all processes by the {WORKERS} workers, {when}",
         )
