@@ -36,6 +36,7 @@ from scim_server.store.session import Tenant
 from scim_server.store.tables import assignments, connections, mappings, memberships, resources, role_values, roles
 
 _ORG: BindParameter[str] = bindparam("org_id", type_=Key)
+_GROUPS: BindParameter[Sequence[str]] = bindparam("group_ids", type_=Key, expanding=True)
 
 
 def edges_of(tenant: Tenant, member_id: str) -> tuple[State | None, list[Edge]] | None:
@@ -152,37 +153,48 @@ def list_holders(
     tenant: Tenant, group_ids: Sequence[str], *, only_active: bool = False, after: str = "", limit: int | None = None
 ) -> list[tuple[str, str | None, State]]:
     """Return who is in groups, through teams and mappings too: id, display and state, in the order of their ids."""
-    below = _below(tenant, group_ids)
-    listed = [resources.c.org_id == tenant.org_id, resources.c.id > after, COMPUTED_TYPE == "User"]
+    sought = {"org_id": tenant.org_id, "group_ids": group_ids, "after": after}
+    found = _holders(only_active).limit(limit)
+    return [(identifier, display, state) for identifier, display, state in tenant.db.execute(found, sought)]
+
+
+@cache
+def _holders(only_active: bool) -> Select[str, str | None, State]:
+    """Return the statement, which takes longer to make than to run."""
+    listed = [resources.c.org_id == _ORG, resources.c.id > bindparam("after"), COMPUTED_TYPE == "User"]
     if only_active:
         listed.append(resources.c.state == "active")
-    found = (
+    return (
         select(resources.c.id, resources.c.display, resources.c.state)
-        .where(*listed, resources.c.id.in_(select(below.c.member_id)))
+        .where(*listed, resources.c.id.in_(select(_below(_ORG, _GROUPS).c.member_id)))
         .order_by(resources.c.id)
-        .limit(limit)
     )
-    return [(identifier, display, state) for identifier, display, state in tenant.db.execute(found)]
 
 
 def count_holders(tenant: Tenant, group_ids: Sequence[str], *, most: int) -> int:
     """Return how many are in groups, through teams and mappings too; counting ends at so many."""
-    below = _below(tenant, group_ids)
+    sought = {"org_id": tenant.org_id, "group_ids": group_ids, "most": most}
+    return tenant.db.scalar(_count(), sought) or 0
+
+
+@cache
+def _count() -> Select[int]:
+    below = _below(_ORG, _GROUPS)
     user = resources.alias("holder")
     # OFFSET 0 keeps the subquery, so that each is looked up by key, and only as long as there is need to.
     is_user = exists(
         select(user.c.id)
-        .where(user.c.org_id == tenant.org_id, user.c.id == below.c.member_id, user.c.resource_type == "User")
+        .where(user.c.org_id == _ORG, user.c.id == below.c.member_id, user.c.resource_type == "User")
         .offset(literal_column("0"))
     )
-    some = select(below.c.member_id).where(is_user).limit(most).subquery("some_holders")
-    return tenant.db.scalar(select(func.count()).select_from(some)) or 0
+    some = select(below.c.member_id).where(is_user).limit(bindparam("most")).subquery("some_holders")
+    return select(func.count()).select_from(some)
 
 
 def list_unassigned(tenant: Tenant, role_ids: Sequence[str], *, limit: int) -> Sequence[MemberRecord]:
     """Return members with access who are in roles, and in no customer group, in the order of their ids."""
     groups = select(resources.c.id).where(resources.c.org_id == tenant.org_id, resources.c.kind == "customerGroup")
-    holders, assigned = _below(tenant, role_ids), _below(tenant, groups, "assigned")
+    holders, assigned = _below(tenant.org_id, role_ids), _below(tenant.org_id, groups, "assigned")
     lacking = (
         resources.c.state == "active",
         resources.c.id.in_(select(holders.c.member_id)),
@@ -193,10 +205,13 @@ def list_unassigned(tenant: Tenant, role_ids: Sequence[str], *, limit: int) -> S
 
 def had_access(tenant: Tenant, group_ids: Sequence[str]) -> bool:
     """Return whether the access of somebody who is in groups has ended."""
-    below = _below(tenant, group_ids)
-    ended = (resources.c.org_id == tenant.org_id, resources.c.access_ended_at.is_not(None), COMPUTED_TYPE == "User")
-    found = exists().where(*ended, resources.c.id.in_(select(below.c.member_id)))
-    return bool(tenant.db.scalar(select(found)))
+    return bool(tenant.db.scalar(_had_access(), {"org_id": tenant.org_id, "group_ids": group_ids}))
+
+
+@cache
+def _had_access() -> Select[bool]:
+    ended = (resources.c.org_id == _ORG, resources.c.access_ended_at.is_not(None), COMPUTED_TYPE == "User")
+    return select(exists().where(*ended, resources.c.id.in_(select(_below(_ORG, _GROUPS).c.member_id))))
 
 
 def list_holding(tenant: Tenant, besides: str | None, *, after: str, limit: int) -> Sequence[MemberRecord]:
@@ -206,16 +221,19 @@ def list_holding(tenant: Tenant, besides: str | None, *, after: str, limit: int)
     """
     org_id = tenant.org_id
     kinds = (resources.c.org_id == org_id, resources.c.kind.in_(("role", "customerGroup")))
-    below = _below(tenant, select(resources.c.id).where(*kinds))
+    below = _below(org_id, select(resources.c.id).where(*kinds))
     holds = resources.c.id.in_(select(below.c.member_id))
     return list_some(
         tenant, holds if besides is None else or_(holds, resources.c.id == besides), after=after, limit=limit
     )
 
 
-def _below(tenant: Tenant, group_ids: Sequence[str] | Select[tuple[str]], name: str = "below") -> CTE:
+def _below(
+    org_id: str | BindParameter[str],
+    group_ids: Sequence[str] | BindParameter[Sequence[str]] | Select[str],
+    name: str = "below",
+) -> CTE:
     """Return the members of groups: directly, through teams, and through what mappings make of others."""
-    org_id = tenant.org_id
     source, mapped, valued, direct = (
         resources.alias("source_row"),
         mappings.alias("mapped"),
