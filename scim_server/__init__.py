@@ -73,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         access_token_lifetime=timedelta(seconds=settings.access_token_lifetime_s),
     )
     requests.install(app)
+    # As Flask has it done, though it is a method there.
     app.wsgi_app = EarlyRefusals(app.wsgi_app, site.limits, site.counts, site.refused)  # type: ignore[method-assign]
     app.after_request(count_request)
     # Registered before a server forks its workers, it runs at the end of each.

@@ -13,7 +13,7 @@ from scim_server.actions.assignments import assign
 from scim_server.actions.groups import change_group_members, create_group
 from scim_server.actions.imports import upload, verify_some
 from scim_server.actions.mappings import Wanted, create_mapping
-from scim_server.actions.members import create_member, leave, move
+from scim_server.actions.members import Access, create_member, leave, move
 from scim_server.actions.organizations import create_connection, create_organization, operator_credentials
 from scim_server.actions.passwords import digest_chosen
 from scim_server.actions.portals import portal_of
@@ -76,8 +76,8 @@ class _Demo:
         """Add a person in a state, with a role of the profile, and return their id."""
         parts = prepare(_person(given, family, title, self.domain), self.user, _STRICT)
         roles = role_ids_of(self.tenant, [role]) if role else []
-        access = {"contact": "none", "invited": "invite"}.get(state, "grant")
-        member = create_member(self.tenant, self.user, parts, roles, access).id  # type: ignore[arg-type]
+        accesses: dict[str, Access] = {"contact": "none", "invited": "invite"}
+        member = create_member(self.tenant, self.user, parts, roles, accesses.get(state, "grant")).id
         if state == "suspended":
             move(self.tenant, member, "suspend")
         elif state == "archived":

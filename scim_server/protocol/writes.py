@@ -4,7 +4,7 @@
 times the cost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -233,9 +233,9 @@ def _described(value_filter: FilterNode, write: Write, leniences: Leniences) -> 
 
 def _equalities(value_filter: FilterNode, attribute: AttributeDefinition, leniences: Leniences) -> Document:
     """Return what each ``sub eq literal`` of a filter names, nothing when it is not all of that form."""
-    terms = (value_filter,)
+    terms: Sequence[FilterNode] = (value_filter,)
     if isinstance(value_filter, LogicalExpr) and value_filter.op == LogicalOperator.and_:
-        terms = value_filter.terms  # type: ignore[assignment]
+        terms = value_filter.terms
     described: Document = {}
     for term in terms:
         if not isinstance(term, Comparison) or term.op != CompareOperator.eq or term.value is None:

@@ -37,7 +37,7 @@ class Libpq:
             raise self._psycopg.OperationalError(self._pgconn.get_error_message()) from exc
         if result.status == self._psycopg.pq.ExecStatus.TUPLES_OK:
             self._transformer.set_pgresult(result)
-            return self._transformer.load_rows(0, result.ntuples, tuple)  # type: ignore[no-any-return]
+            return self._transformer.load_rows(0, result.ntuples, tuple)  # type: ignore[no-any-return]  # psycopg comes untyped
         self._check(result)
         return ()
 
@@ -90,7 +90,7 @@ def run_by_driver(db: Connection, statement: str, parameters: Sequence[Any] = ()
         if libpq is not None:
             return libpq.rows(statement, parameters)
         driver: Any = connection.driver_connection
-        return driver.execute(statement, parameters).fetchall()  # type: ignore[no-any-return]
+        return driver.execute(statement, parameters).fetchall()  # type: ignore[no-any-return]  # of either driver
     except Exception as exc:
         raise _wrapped(db, statement, exc) from exc
 

@@ -93,7 +93,7 @@ def _spoken(dialect: Dialect) -> Dialect:
 
 
 def _binder(kind: Any, dialect: Dialect) -> _Process | None:
-    return kind.dialect_impl(dialect).bind_processor(dialect)  # type: ignore[no-any-return]
+    return kind.dialect_impl(dialect).bind_processor(dialect)  # type: ignore[no-any-return]  # SQLAlchemy leaves it open
 
 
 def _bound(kind: Any, dialect: Dialect, value: Any) -> Any:
@@ -102,7 +102,7 @@ def _bound(kind: Any, dialect: Dialect, value: Any) -> Any:
 
 
 def _reader(kind: Any, dialect: Dialect) -> _Process | None:
-    return kind.dialect_impl(dialect).result_processor(dialect, None)  # type: ignore[no-any-return]
+    return kind.dialect_impl(dialect).result_processor(dialect, None)  # type: ignore[no-any-return]  # as above
 
 
 def _read(rows: Sequence[Row], readers: Sequence[tuple[int, _Process]]) -> list[Row]:

@@ -538,5 +538,5 @@ for _table in TENANT_TABLES:
         f"ALTER TABLE {_table.name} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {_table.name} FORCE ROW LEVEL SECURITY",
     ):
-        _ddl = DDL(_statement)  # type: ignore[no-untyped-call]
+        _ddl = DDL(_statement)  # type: ignore[no-untyped-call]  # SQLAlchemy has no types there
         event.listen(_table, "after_create", _ddl.execute_if(dialect="postgresql"), propagate=True)

@@ -11,11 +11,11 @@ engine = create_engine(driver_url(context.config.attributes["url"]), poolclass=p
 if engine.dialect.name == "sqlite":
     # The driver would commit before each DDL statement; a migration is one transaction.
     @event.listens_for(engine, "connect")
-    def _leave_begin_to_us(connection, _record):  # type: ignore[no-untyped-def]
+    def _leave_begin_to_us(connection, _record):  # type: ignore[no-untyped-def]  # called by SQLAlchemy
         connection.isolation_level = None
 
     @event.listens_for(engine, "begin")
-    def _begin(connection):  # type: ignore[no-untyped-def]
+    def _begin(connection):  # type: ignore[no-untyped-def]  # called by SQLAlchemy
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
