@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from scim_server.protocol.catalog import Catalog
 from scim_server.store.migrate import upgrade
@@ -48,8 +48,9 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 
 # The same cases at every run, few enough for a run of seconds; HYPOTHESIS_PROFILE=long looks for new ones.
-settings.register_profile("fast", max_examples=100, deadline=None, derandomize=True, database=None)
-settings.register_profile("long", max_examples=20_000, deadline=None)
+_ANY_MACHINE: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # A busy one, too.
+settings.register_profile("fast", max_examples=100, derandomize=True, database=None, **_ANY_MACHINE)
+settings.register_profile("long", max_examples=20_000, **_ANY_MACHINE)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 

@@ -309,11 +309,16 @@ class Fuzzer:
         current = self.new_round()
         current.statuses = outcome.statuses
         for place, request in zip(range(requests), drawn(self.seed, number), strict=False):
-            fault = current.fault(request)
+            fault = self.fault(current, request)
             outcome.requests += 1
-            if fault is not None and not (fault[0].startswith(_SLOWER) and self._was_noise(request)):
+            if fault is not None:
                 return self._failure(fault, request, number, place)
         return None
+
+    def fault(self, current: Round, request: Request) -> tuple[str, BaseException | None] | None:
+        """Send a request in a round and return what is wrong with its answer; slow on a busy machine is not."""
+        fault = current.fault(request)
+        return None if fault and fault[0].startswith(_SLOWER) and self._was_noise(request) else fault
 
     def _was_noise(self, request: Request) -> bool:
         """Return whether a slow request is fast once when it is sent alone: then the machine was busy."""

@@ -62,7 +62,8 @@ def test_the_corpus_is_valid(fuzzer: Fuzzer) -> None:
     """Unmutated, every request keeps every promise, and most succeed although they come one after another."""
     current = fuzzer.new_round()
     for request in corpus():
-        assert current.fault(request) is None, str(request)
+        fault = fuzzer.fault(current, request)
+        assert fault is None, f"{fault[0]}: {request}"
     assert sum(times for status, times in current.statuses.items() if status < 400) > len(corpus()) / 2
 
 

@@ -34,6 +34,16 @@ def _refused(body: bytes) -> str:
     return error.value.detail
 
 
+def _shortest_s(body: bytes) -> float:
+    """Return the least processor time of three refusals: the collector of garbage may come between."""
+    took = []
+    for _ in range(3):
+        started = process_time()
+        _refused(body)
+        took.append(process_time() - started)
+    return min(took)
+
+
 @given(value=_VALUES, indent=st.sampled_from([None, 1]), ascii_only=st.booleans(), mark=st.booleans())
 def test_a_json_value_is_read_as_it_is(value: Any, indent: int | None, ascii_only: bool, mark: bool) -> None:
     """Any value without what is refused below is read as it was written, after a byte order mark too."""
@@ -144,9 +154,8 @@ def test_a_deep_body_is_refused_at_once(opening: str, closed: bool) -> None:
     """A hundred thousand levels are refused without walking them, closed or not."""
     closing = "".join({"[": "]", "{": "}"}.get(each, "") for each in reversed(opening.replace('"]}"', '""')))
     body = (opening * 100_000 + "1" + (closing * 100_000 if closed else "")).encode()
-    started = process_time()
     assert "nests deeper" in _refused(body)
-    assert process_time() - started < 0.5
+    assert _shortest_s(body) < 0.5
 
 
 def test_depth_has_a_limit() -> None:
@@ -175,9 +184,7 @@ def test_depth_has_a_limit() -> None:
 )
 def test_no_body_takes_long(body: bytes) -> None:
     """The time to refuse a body grows no faster than its length."""
-    started = process_time()
-    _refused(body)
-    assert process_time() - started < 0.5
+    assert _shortest_s(body) < 0.5
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"a"', b"1", b"null", b"true", b'[{"a":1}]'])

@@ -40,7 +40,7 @@ def _both(client: Client, endpoint: str, query: Query) -> tuple[Found, Found]:
         )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(_STEPS, st.sampled_from(["User", "Group"]))
 def test_a_page_is_that_of_any_search(app: Flask, steps: list[tuple[Any, ...]], kind: str) -> None:
     """Wherever it starts and whatever came and went before, and so is each page of a walk."""

@@ -90,7 +90,7 @@ def _key(member: ListedMember, wanted: Wanted) -> tuple[str, ...]:
     return (user_name,) if wanted.sort == "user_name" else (member.id,)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(_PEOPLE, st.lists(_WANTED, min_size=1, max_size=4), st.integers(1, 4), st.sampled_from([0, 1, 3, 1_000]))
 def test_a_list_has_who_meets_its_conditions_in_its_order(
     app: Flask,

@@ -155,7 +155,7 @@ def test_noting_a_use_waits_for_nobody(organization: Organization, database: Dat
     with _locked(database, organization.id):
         started = time.monotonic()
         organization.prove(token)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 4  # Of the 5 s that the store waits for a lock.
         assert _last_used(organization) is None
     organization.prove(token)
     assert _last_used(organization) is not None

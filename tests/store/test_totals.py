@@ -56,7 +56,7 @@ def _check(client: Client) -> None:
     assert client.read("?count=0")["totalResults"] == sum(counted.values()) - counted.get(("Group", "role"), 0)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.booleans(), st.lists(_KINDS, min_size=1, max_size=6)), max_size=6))
 def test_a_total_is_the_number_of_resources(app: Flask, batches: list[tuple[bool, list[str]]]) -> None:
     """Whatever is created, deleted and refused, one by one and in bulks, some operations of which fail."""

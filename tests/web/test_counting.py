@@ -63,14 +63,14 @@ def test_no_request_waits_for_a_count(app: Flask, client: Client, monkeypatch: p
 @only_sqlite
 def test_a_locked_database_is_not_waited_for(database: Database) -> None:
     """While somebody else writes, counts are kept for later."""
-    with running_app(database, busy_timeout_ms="5000") as app:
+    with running_app(database, busy_timeout_ms="20000") as app:
         client, site = new_client(app), site_of(app)
         client.get("/Users")
         with closing(sqlite3.connect(database.app_url.removeprefix("sqlite:///"), isolation_level=None)) as another:
             another.execute("BEGIN IMMEDIATE")
             started = time.monotonic()
             site.counts.write(site.store)
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < 10
         client.get("/Users")
         site.counts.write(site.store)
         assert _sums(_health(client)) == (2, 0)

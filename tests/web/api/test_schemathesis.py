@@ -91,7 +91,7 @@ DESCRIBED.app = SERVED
 
 @DESCRIBED.parametrize()
 # NB: a profile of Hypothesis, as tests/conftest.py loads one, goes before the number of examples in CONFIG.
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_schemathesis_finds_nothing(case: Case[Any], app: Flask, target: Target) -> None:
     """Whatever is sent: no failure of the server, no answer that the document does not describe, nothing bad taken."""
     SERVED.app = app
