@@ -8,6 +8,9 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCK    := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
            --no-annotate --quiet --no-config --upgrade --extra postgres --custom-compile-command "make lock"
 
+# What is compiled once is not compiled at each start; the tests start some hundred programs.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test check openapi translations screenshots lock bench bench-large wrk pgbouncer chromium clean

@@ -25,6 +25,8 @@ _ROOT = Path(__file__).parents[1]
 WORKERS = 2
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 10
+_NOT_PASSED_ON = ("SCIM_SERVER_", "GRANIAN_", "PYTHONDONTWRITEBYTECODE")
+"""An installed package is compiled; one that is not takes a third longer to start."""
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -49,7 +51,7 @@ def serve(
     """
     port = _free_port()
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("SCIM_SERVER_", "GRANIAN_"))},
+        **{name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)},
         **environ,
         "SCIM_SERVER_WORKERS": str(workers),
         "PYTHONPATH": str(_ROOT),
