@@ -71,16 +71,17 @@ def gunicorn(database_url: str, *, workers: int = 2, env: Mapping[str, str] | No
 def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     last = "no answer"
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            answer = httpx.get(f"{url}/healthz", timeout=2, trust_env=False)
-        except httpx.TransportError as error:
-            last = repr(error)
-        else:
-            if answer.status_code == 200:
-                return
-            last = f"status {answer.status_code}"
-        time.sleep(0.05)
+    with httpx.Client(timeout=2, trust_env=False) as http:
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                answer = http.get(f"{url}/healthz")
+            except httpx.TransportError as error:
+                last = repr(error)
+            else:
+                if answer.status_code == 200:
+                    return
+                last = f"status {answer.status_code}"
+            time.sleep(0.05)
     raise RuntimeError(f"gunicorn did not become healthy ({last}):\n{log.read_text(errors='replace')}")
 
 
