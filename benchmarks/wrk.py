@@ -102,9 +102,11 @@ def _quoted(text: str) -> str:
     return json.dumps(text)
 
 
+@contextmanager
 def _started(
     server: Server, workload: Workload, connections: int, seconds: float, script: str, start: int, names: int = 0
-) -> subprocess.Popen[str]:
+) -> Iterator[subprocess.Popen[str]]:
+    """Have wrk run until the block ends at the latest."""
     threads = connections if workload.serial else 1
     command = ["wrk", "--threads", str(threads), "--connections", str(connections)]
     # Interrupted at the right moment; should nobody be left to do so, it ends by itself.
@@ -112,7 +114,11 @@ def _started(
     # Other runs, even on the same database, use other names.
     run = f"{os.getpid():x}-{next(_runs)}"
     command += [f"http://{server.host}:{server.port}/", "--", run, str(start), str(names)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as wrk:
+        try:
+            yield wrk
+        finally:
+            wrk.kill()  # When time is up, nobody waits for the rest.
 
 
 def _finish(wrk: subprocess.Popen[str]) -> tuple[str, str]:
