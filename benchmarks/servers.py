@@ -26,7 +26,7 @@ WORKERS = 2
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 10
 _NOT_PASSED_ON = ("SCIM_SERVER_", "GRANIAN_", "PYTHONDONTWRITEBYTECODE")
-"""An installed package is compiled; one that is not takes a third longer to start."""
+"""An installed package is compiled; one that is not takes 1.3 times as long to start."""
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
