@@ -111,9 +111,7 @@ def _found(client: Client, text: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("both_paths")
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(_steps)
 def test_the_rows_are_what_the_documents_say(app: Flask, steps: list[Any]) -> None:
     """Whatever was created, replaced, patched and deleted, one by one or in a bulk, filters find what there is."""
