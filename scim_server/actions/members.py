@@ -33,7 +33,7 @@ from scim_server.store.roles import RoleRecord, get_role, roles_of
 from scim_server.store.session import Tenant
 from scim_server.store.trail import record
 
-NOT_YOUR_PASSWORD = "a password is its member's to choose; send them the link to choose a new one"  # noqa: S105
+NOT_YOUR_PASSWORD = "a password is its member's to choose; send them the link to choose a new one"  # noqa: S105  # a sentence
 
 Access = Literal["invite", "grant", "none"]
 ACCESSES: tuple[Access, ...] = get_args(Access)

@@ -49,6 +49,7 @@ def _exchange(url: str, *parts: bytes) -> bytes:
     """Send bytes to a server as they are, and return what it answers until it closes the connection."""
     host, port = url.removeprefix("http://").split(":")
     received = b""
+    # A server that waits for what does not come is found out: it would wait for longer.
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         try:
             for part in parts:

@@ -109,7 +109,7 @@ _Rules = Body.from_dict({**_rules()}, name="Rules")
 _RequiredRules = Body.from_dict({**_rules(required=True)}, name="RequiredRules")
 
 
-class Connection(_RequiredRules):  # type: ignore[misc, valid-type]
+class Connection(_RequiredRules):  # type: ignore[misc, valid-type]  # made when imported
     """A connection: one identity provider or HR system of an organization."""
 
     id = identifier("Given by the server.", required=True)
